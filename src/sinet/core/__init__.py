@@ -1,0 +1,1 @@
+"""Vocabulary and arithmetic on pixels: no files, no clocks, no randomness."""

@@ -1,0 +1,48 @@
+"""Every exception of the package, its family tree drawn here.
+
+SinetError
+├── ImageError        a picture cannot be read, or an array is not a picture
+├── ShapeError        a size or shape that the network cannot take
+├── SpecError         an artefact's metadata or a spec file is not what it must be
+├── ModelError        a model cannot be found, is damaged, or cannot be run
+├── OutputError       a result cannot be written
+├── LabelError        a label does not fit its picture
+└── MissingExtraError an optional part is not installed; the message is the command that installs it
+
+A message says what came, what is needed and what to do. User mistakes raise these; `assert` is for our own mistakes.
+"""
+
+
+class SinetError(Exception):
+    """Base of everything that the package raises on purpose."""
+
+
+class ImageError(SinetError):
+    """A picture cannot be read, or an array is not a picture."""
+
+
+class ShapeError(SinetError):
+    """A size or shape that the network cannot take."""
+
+
+class SpecError(SinetError):
+    """An artefact's metadata or a spec file is not what it must be."""
+
+
+class ModelError(SinetError):
+    """A model cannot be found, is damaged, or cannot be run."""
+
+
+class OutputError(SinetError):
+    """A result cannot be written."""
+
+
+class LabelError(SinetError):
+    """A label does not fit its picture."""
+
+
+class MissingExtraError(SinetError):
+    """An optional part of the package is not installed."""
+
+    def __init__(self, need: str, extra: str) -> None:
+        super().__init__(f"{need} needs an optional part that is not installed; run: pip install 'sinet[{extra}]'")

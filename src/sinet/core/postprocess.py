@@ -1,0 +1,52 @@
+"""Logits + Geometry -> Alpha at the picture's own size. Values are never stretched to fill the range."""
+
+import numpy as np
+
+from sinet.core.errors import ShapeError
+from sinet.core.resample import resize_map
+from sinet.core.spec import OutputSpec
+from sinet.core.types import Alpha, Float, Geometry, Logits
+
+
+def person_probability(logits: Logits, spec: OutputSpec) -> Alpha:
+    """Probability of a person at the network's own output size.
+
+    Args:
+        logits: (1, K, h, w) or (1, h, w, K) float32, as `spec.layout` says.
+        spec: how to read them.
+
+    Returns:
+        (h, w) float32 in [0, 1].
+
+    Raises:
+        ShapeError: the network answered with another shape than the spec says.
+    """
+    if logits.ndim != 4 or logits.shape[0] != 1:
+        raise ShapeError(f"expected one answer of four axes ({spec.layout}), got shape {logits.shape}; check the spec")
+    planes = logits[0] if spec.layout == "nchw" else np.moveaxis(logits[0], -1, 0)
+    if not 0 <= spec.person_channel < planes.shape[0]:
+        raise ShapeError(
+            f"the spec names channel {spec.person_channel} as the person, but the network answers with "
+            f"{planes.shape[0]} in layout {spec.layout}; check person_channel and layout"
+        )
+    if spec.activation == "identity":
+        return np.clip(planes[spec.person_channel], 0, 1, dtype=np.float32)
+    if spec.activation == "sigmoid":
+        return sigmoid(planes[spec.person_channel])
+    odds = np.exp(planes - planes.max(axis=0))
+    return odds[spec.person_channel] / odds.sum(axis=0)
+
+
+def postprocess(logits: Logits, spec: OutputSpec, geometry: Geometry) -> Alpha:
+    """Alpha at the source's own size: probability, then bilinear interpolation back over the whole picture.
+
+    Returns:
+        (H, W) float32 in [0, 1], the size of the picture that `geometry` came from.
+    """
+    return resize_map(person_probability(logits, spec), geometry.source_size)
+
+
+def sigmoid(x: Float) -> Float:
+    """1 / (1 + exp(-x)) in float32 without overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)).astype(np.float32, copy=False)

@@ -1,0 +1,28 @@
+"""The one resampler: a triangle filter with half-pixel centres that widens when shrinking (antialiased bilinear).
+
+Output pixel i of n stands at (i + 1/2) * N / n of the N input pixels; its weights are a triangle of half-width
+max(1, N / n) around that point, cut at the picture's border and normalised to sum 1. Enlarging is plain bilinear
+interpolation. Pillow computes exactly this in C, on bytes (rounding to 8 bits after each axis) and on floats; the
+tests hold it against the definition. docs/adr/0003 says why this filter and why Pillow.
+"""
+
+import numpy as np
+from PIL import Image
+
+from sinet.core.types import Float, Rgb8, Size
+
+
+def resize_rgb(rgb: Rgb8, size: Size) -> Rgb8:
+    """Resize a picture (H, W, 3) or (H, W, 4) uint8 to `size`, 8 bits in and out."""
+    if rgb.shape[:2] == size:
+        return rgb
+    image = Image.fromarray(np.ascontiguousarray(rgb))
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def resize_map(plane: Float, size: Size) -> Float:
+    """Resize one plane (H, W) float32 to `size` without rounding; values stay between the plane's own extremes."""
+    if plane.shape == size:
+        return plane
+    image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))

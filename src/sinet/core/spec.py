@@ -1,0 +1,102 @@
+"""What the running half must know of a network, as frozen values: the waist between learning and running.
+
+A spec travels inside its artefact: in the safetensors header under the key `spec`, in an ONNX file's metadata under the
+same key, or in a JSON file beside a network that somebody else made. It is strict both ways (`sinet.core.records`).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from sinet.core.architecture import SINetConfig
+from sinet.core.errors import SpecError
+from sinet.core.records import from_plain, to_plain
+from sinet.core.types import Size
+
+SPEC_KEY = "spec"
+
+
+@dataclass(frozen=True)
+class PreprocessSpec:
+    """Picture -> network input: resize, reorder, `(value - mean) / std`.
+
+    The whole picture is stretched onto `size` by a bilinear (triangle) filter that widens when shrinking, rounded to
+    8 bits: `sinet.core.resample.resize_rgb`. Code values stay 0..255; a network that wants 0..1 has a std of 255.
+
+    Attributes:
+        size: (height, width) of the input.
+        layout: axis order of the input.
+        colour_order: order of the channels, and of `mean` and `std`.
+        mean: subtracted from each channel, in code values.
+        std: what each channel is then divided by, in code values.
+    """
+
+    size: Size
+    layout: Literal["nchw", "nhwc"]
+    colour_order: Literal["rgb", "bgr"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise SpecError(f"preprocess.size: expected two positive sides, got {self.size[0]}x{self.size[1]}")
+        if min(self.std) <= 0:
+            raise SpecError(f"preprocess.std: expected positive values, got {self.std}")
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """Network output -> probability of a person.
+
+    Attributes:
+        layout: axis order of the output.
+        activation: what turns the output into probabilities; "identity" where the graph has done it.
+        person_channel: index of the channel that says "person".
+    """
+
+    layout: Literal["nchw", "nhwc"]
+    activation: Literal["sigmoid", "softmax", "identity"]
+    person_channel: int
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything that is known of one artefact.
+
+    Attributes:
+        name: the artefact's name, unique in the catalogue.
+        preprocess: how to make its input.
+        output: how to read its output.
+        licence: SPDX identifier, or the words in which its authors gave it.
+        origin: where the weights come from, in a sentence a user can follow.
+        network: the SINet configuration, or None for somebody else's network.
+    """
+
+    name: str
+    preprocess: PreprocessSpec
+    output: OutputSpec
+    licence: str
+    origin: str
+    network: SINetConfig | None = None
+
+
+def spec_to_json(spec: ModelSpec) -> str:
+    """Write a spec as one line of JSON, keys in a fixed order."""
+    return json.dumps(to_plain(spec), separators=(",", ":"))
+
+
+def spec_from_json(text: str, where: str) -> ModelSpec:
+    """Read a spec.
+
+    Args:
+        text: the JSON document.
+        where: the file it stands in, for messages.
+
+    Raises:
+        SpecError: not JSON, or a field unknown, missing or of the wrong kind.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise SpecError(f"{where}: the spec is not JSON ({error}); see docs/reference/spec.md for its form") from error
+    return from_plain(ModelSpec, value, where)
