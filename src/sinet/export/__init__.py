@@ -1,0 +1,1 @@
+"""torch -> artefact: the exact graph rewrite, and the files that the running half takes."""

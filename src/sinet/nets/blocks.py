@@ -1,0 +1,147 @@
+"""The parts that the SINet family is made of. Features are (n, c, h, w); every convolution is without bias.
+
+Source: Park et al., SINet, arXiv:1911.09099v4, section 3 (spatial squeeze modules, information blocking decoder), read
+together with the authors' published networks, whose weights these parts must carry unchanged.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sinet.core.architecture import SqueezeModule
+
+BATCH_NORM_EPS = 1e-3
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """Batch norm with the authors' epsilon of 1e-3; torch's default is a hundred times smaller."""
+    return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPS)
+
+
+def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution that keeps the size (divided by `stride`), without bias."""
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+
+
+def upsample(x: Tensor, factor: int) -> Tensor:
+    """Bilinear enlargement with aligned corners, as the authors trained it; docs/adr/0006."""
+    return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=True)
+
+
+class NormAct(nn.Module):
+    """Batch norm, then PReLU with one slope per channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = batch_norm(channels)
+        self.act = nn.PReLU(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.norm(x))
+
+
+class ConvNormAct(nn.Module):
+    """Convolution, batch norm, PReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = conv(inputs, outputs, kernel, stride)
+        self.norm_act = NormAct(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm_act(self.conv(x))
+
+
+class SqueezeExcitation(nn.Module):
+    """Scale each channel by a gate computed from all channels' means.
+
+    Departs from squeeze-and-excitation as published: the gate is the output of a PReLU, so it is unbounded and may be
+    negative. That is how the authors trained it.
+    """
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        widths = [channels, channels] if reduction == 1 else [channels, channels // reduction, channels]
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(inputs, outputs), nn.PReLU(outputs)]
+        self.gate = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x.mean((2, 3)))[:, :, None, None]
+
+
+class DownSample(nn.Module):
+    """Halve the size: depthwise 3x3 at stride 2, squeeze-and-excitation, pointwise, batch norm, PReLU."""
+
+    def __init__(self, inputs: int, outputs: int, reduction: int) -> None:
+        super().__init__()
+        self.depthwise = conv(inputs, inputs, 3, stride=2, groups=inputs)
+        self.excitation = SqueezeExcitation(inputs, reduction)
+        self.pointwise = conv(inputs, outputs, 1)
+        self.norm_act = NormAct(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm_act(self.pointwise(self.excitation(self.depthwise(x))))  # (n, outputs, h/2, w/2)
+
+
+class SpatialSqueezeBlock(nn.Module):
+    """One branch: see a wider area by working on a smaller map.
+
+    Average pool by `pool`, depthwise `kernel` x `kernel`, batch norm, PReLU, pointwise, bilinear up by `pool`, batch
+    norm. With `pool` 1 it is a plain depthwise-separable convolution.
+    """
+
+    def __init__(self, channels: int, kernel: int, pool: int) -> None:
+        super().__init__()
+        self.pool = pool
+        self.depthwise = conv(channels, channels, kernel, groups=channels)
+        self.norm_act = NormAct(channels)
+        self.pointwise = conv(channels, channels, 1)
+        self.norm = batch_norm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.pool > 1:
+            x = functional.avg_pool2d(x, self.pool)  # (n, c, h/pool, w/pool)
+        x = self.pointwise(self.norm_act(self.depthwise(x)))
+        if self.pool > 1:
+            x = upsample(x, self.pool)  # (n, c, h, w)
+        return self.norm(x)
+
+
+class SpatialSqueeze(nn.Module):
+    """The spatial squeeze module: a shared reduction to half the width, two branches, concatenation, residual.
+
+    The reduction is a pointwise convolution in two groups, then a channel shuffle that interleaves the groups. The
+    residual is added, before batch norm and PReLU, where input and output have the same width.
+    """
+
+    def __init__(self, inputs: int, config: SqueezeModule) -> None:
+        super().__init__()
+        half = config.width // 2
+        self.residual = inputs == config.width
+        self.reduce = conv(inputs, half, 1, groups=2)
+        self.branches = nn.ModuleList(SpatialSqueezeBlock(half, b.kernel, b.pool) for b in config.branches)
+        self.norm_act = NormAct(config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        reduced = functional.channel_shuffle(self.reduce(x), 2)  # (n, width/2, h, w)
+        joined = torch.cat([branch(reduced) for branch in self.branches], 1)  # (n, width, h, w)
+        return self.norm_act(joined + x if self.residual else joined)
+
+
+def block_information(coarse: Tensor, fine: Tensor) -> Tensor:
+    """Add fine detail only where the coarse prediction is unsure.
+
+    Each fine value is scaled by 1 - c before the sum, where c is the coarse confidence (largest class probability).
+    Interiors keep the coarse answer; boundaries receive detail. Gradients flow through the confidence. With one class
+    the confidence is 1 everywhere and nothing passes: train with two.
+
+    Args:
+        coarse: class logits (n, k, h, w), already brought to the size of `fine`; unbounded.
+        fine: encoder features projected to the classes, (n, k, h, w).
+
+    Source: Park et al., SINet, arXiv:1911.09099v4, section 3, information blocking decoder.
+    """
+    confidence = coarse.softmax(1).amax(1, keepdim=True)  # (n, 1, h, w)
+    return coarse + fine * (1 - confidence)
