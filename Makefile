@@ -1,0 +1,70 @@
+# Everything runs in .venv, made here from a bare Python 3.11 or newer; nothing outside this folder is touched.
+# A stamp file in .venv marks each finished step, so that a second call starts at once and an interrupted one resumes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test check format bench docs models clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.base ## cut the person out of a photograph, and say where the picture lies
+	@mkdir -p demo
+	@$(BIN)/sinet cut examples/portrait.png --output demo/portrait.out.png --overwrite
+	@echo "==> the cut-out lies in demo/portrait.out.png"
+
+test: $(VENV)/.dev ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## format, lint, types, layers, documentation
+	@echo "==> ruff" && $(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@echo "==> pyright" && $(BIN)/pyright
+	@echo "==> import layers" && $(BIN)/lint-imports
+	@echo "==> documentation" && $(BIN)/mkdocs build --strict --quiet
+
+format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(VENV)/.base ## measure the time of every stage on this machine
+	@$(BIN)/sinet bench
+
+docs: $(VENV)/.dev ## build the documentation
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "==> the first page is site/index.html"
+
+models: $(VENV)/.dev ## make the packaged models again from the checkpoints in weights/
+	@$(BIN)/python -m sinet.export.build
+
+clean: ## delete what was built; .venv stays
+	@rm -rf build dist site demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment ---------------------------------------------------------------------------------------------
+
+$(VENV)/.created:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "there is no '$(PYTHON)' here: install Python 3.11 or newer, or name the one to use: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "$(PYTHON) is Python %d.%d, sinet needs 3.11 or newer; name the one to use: make PYTHON=python3.12" % (v[0], v[1]))'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) comes without venv or pip: install them first (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "==> making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.created pyproject.toml
+	@echo "==> installing sinet"
+	@$(PIP) install --editable .
+	@touch $@
+
+# --group needs pip 25.1, newer than the one that some Pythons bring.
+$(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "==> installing sinet, its extras and the development tools (some minutes, once)"
+	@$(PIP) install 'pip>=25.1'
+	@$(PIP) install --constraint constraints.txt --editable '.[heic,litert,export]' --group dev --group docs
+	@touch $(VENV)/.base $@
