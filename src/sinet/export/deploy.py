@@ -3,7 +3,7 @@
 Nothing is approximated: the rewritten network computes the same function, up to the rounding of float32.
 
 1. Weights below the smallest normal float32 become zero. They come from batch norm scales that decayed to nothing, and
-   some processors compute with them a hundred times slower.
+   many processors compute with them a hundred times slower.
 2. Batch norm is folded into the convolution before it; across a bilinear enlargement too, since enlarging keeps
    constants. After a residual it stays as one scale on the residual path.
 3. The channel shuffle disappears into the order of the weights that follow it.
@@ -14,10 +14,11 @@ Nothing is approximated: the rewritten network computes the same function, up to
 6. The two enlargements and the 3x3 convolution at the end are linear in each axis, so they become two products with
    constant matrices, made for the input size at hand.
 
-Source of the rewrite: derived here; what each step is worth is measured in docs/explanation/rewrite.md.
+What each step is worth is measured by `benchmarks/test_rewrite.py`; docs/explanation/rewrite.md tells the story.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,9 @@ from torch.nn import functional
 from sinet.core.architecture import SINetConfig, check_size
 from sinet.core.errors import ModelError
 from sinet.nets.blocks import DownSample, NormAct, SpatialSqueeze, SpatialSqueezeBlock, upsample
-from sinet.nets.sinet import SINet
+from sinet.nets.sinet import EncoderStage, SINet
+
+SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
 
 
 class Act(nn.Module):
@@ -34,14 +37,26 @@ class Act(nn.Module):
 
     def __init__(self, slope: Tensor) -> None:
         super().__init__()
-        self.slope = nn.Parameter(slope.reshape(-1, 1, 1))
+        self.slope = nn.Parameter(slope.reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.maximum(x, x * self.slope)
 
 
-class DeployedDown(nn.Module):
-    """Depthwise at stride 2, excitation, pointwise with bias, activation."""
+class Affine(nn.Module):
+    """One scale and one bias per channel."""
+
+    def __init__(self, scale: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(scale.reshape(1, -1, 1, 1))
+        self.bias = nn.Parameter(bias.reshape(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.bias
+
+
+class Down(nn.Module):
+    """Depthwise at stride 2, excitation by 1x1 convolutions, pointwise, activation."""
 
     def __init__(self, depthwise: nn.Conv2d, excitation: nn.Sequential, pointwise: nn.Conv2d, act: Act) -> None:
         super().__init__()
@@ -49,12 +64,11 @@ class DeployedDown(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.depthwise(x)
-        gate = x.mean((2, 3), keepdim=True)
-        return self.act(self.pointwise(x * self.excitation(gate)))
+        return self.act(self.pointwise(x * self.excitation(x.mean((2, 3), keepdim=True))))
 
 
-class DeployedBranch(nn.Module):
-    """Pool, depthwise with bias, activation, pointwise with bias, enlarge."""
+class Branch(nn.Module):
+    """Pool, depthwise, activation, pointwise, enlarge."""
 
     def __init__(self, pool: int, depthwise: nn.Conv2d, act: Act, pointwise: nn.Conv2d) -> None:
         super().__init__()
@@ -68,13 +82,13 @@ class DeployedBranch(nn.Module):
         return upsample(self.pointwise(self.act(self.depthwise(x))), self.pool)
 
 
-class DeployedSqueeze(nn.Module):
+class Squeeze(nn.Module):
     """Grouped pointwise, two branches, concatenation, scaled residual, activation."""
 
-    def __init__(self, reduce: nn.Conv2d, branches: list[DeployedBranch], residual: Tensor | None, act: Act) -> None:
+    def __init__(self, reduce: nn.Conv2d, branches: list[Branch], residual: Tensor | None, act: Act) -> None:
         super().__init__()
         self.reduce, self.branches, self.act = reduce, nn.ModuleList(branches), act
-        self.residual = None if residual is None else nn.Parameter(residual.reshape(-1, 1, 1))
+        self.residual = None if residual is None else nn.Parameter(residual.reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         reduced = self.reduce(x)
@@ -82,80 +96,251 @@ class DeployedSqueeze(nn.Module):
         return self.act(joined if self.residual is None else joined + x * self.residual)
 
 
-class DeployedStage(nn.Module):
+class Stage(nn.Module):
     """Down, modules, concatenation with scale, bias and activation."""
 
-    def __init__(self, down: DeployedDown, squeezes: list[DeployedSqueeze], affine: "Affine", act: Act) -> None:
+    def __init__(self, down: Down, squeezes: list[Squeeze], join: Affine, act: Act) -> None:
         super().__init__()
-        self.down, self.modules_, self.join, self.act = down, nn.Sequential(*squeezes), affine, act
+        self.down, self.squeezes, self.join, self.act = down, nn.Sequential(*squeezes), join, act
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         down = self.down(x)
-        features = self.modules_(down)
+        features = self.squeezes(down)
         return features, self.act(self.join(torch.cat([down, features], 1)))
 
 
-class Affine(nn.Module):
-    """One scale and one bias per channel."""
+class Gate(nn.Module):
+    """Information blocking for two classes, then scale and bias: s (coarse + detail / (1 + e^|difference|)) + b."""
 
-    def __init__(self, scale: Tensor, bias: Tensor) -> None:
+    def __init__(self, project: nn.Conv2d, act: Act, detail_scale: Tensor, fused: Affine) -> None:
         super().__init__()
-        self.scale = nn.Parameter(scale.reshape(-1, 1, 1))
-        self.bias = nn.Parameter(bias.reshape(-1, 1, 1))
+        self.project, self.act, self.fused = project, act, fused
+        self.detail_scale = nn.Parameter(detail_scale.reshape(1, -1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.scale + self.bias
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        unsure = torch.sigmoid(-(coarse[:, 1:] - coarse[:, :1]).abs())  # 1 - confidence, (1, 1, h, w)
+        return self.fused(coarse) + self.act(self.project(skip)) * (unsure * self.detail_scale)
 
 
 class DeployedSINet(nn.Module):
-    """The rewritten portrait network: image (1, 3, h, w) -> one logit (1, 1, h, w), person against background.
+    """The rewritten portrait network. Its parameters, under these names, are the tensors of the artefact."""
 
-    Its parameters, under these names, are the tensors of the artefact.
-    """
-
-    def __init__(self, config: SINetConfig, parts: dict[str, nn.Module]) -> None:
+    def __init__(
+        self, config: SINetConfig, stem: nn.Sequential, stages: list[Stage], coarse: nn.Conv2d, gate: Gate, head: Tensor
+    ) -> None:
         super().__init__()
         self.config = config
-        self.stem, self.stem_act = parts["stem"], parts["stem_act"]
-        self.stage1, self.stage2 = parts["stage1"], parts["stage2"]
-        self.coarse = parts["coarse"]
-        self.project, self.project_act = parts["project"], parts["project_act"]
-        self.fused, self.head = parts["fused"], parts["head"]
+        self.stem, self.stages, self.coarse, self.gate = stem, nn.ModuleList(stages), coarse, gate
+        self.head = nn.Parameter(head)
 
     def forward(self, image: Tensor) -> Tensor:
+        """(1, 3, h, w) standardised image -> (1, 1, h, w) logit of person against background."""
         size = (int(image.shape[2]), int(image.shape[3]))
         check_size(size, self.config.size_multiple)
-        skip, x4 = self.stage1(self.stem_act(self.stem(image)))
-        _, x8 = self.stage2(x4)
-        coarse = upsample(self.coarse(x8), 2)  # (1, 2, h/4, w/4)
-        unsure = torch.sigmoid(-(coarse[:, 1:] - coarse[:, :1]).abs())  # 1 - confidence, (1, 1, h/4, w/4)
-        fused = self.fused(coarse + self.project_act(self.project(skip)) * unsure)
-        return self._enlarge(fused, size)
+        skip, x4 = self.stages[0](self.stem(image))
+        _, x8 = self.stages[1](x4)
+        fused = self.gate(upsample(self.coarse(x8), 2), skip)  # (1, 2, h/4, w/4)
+        right, left = head_matrices(self.head, size)
+        wide = fused[0] @ right  # (2, h/4, 3 w)
+        stacked = torch.cat(wide.flatten(0, 1).chunk(3, 1))  # (3 * 2 * h/4, w)
+        return (left @ stacked)[None, None]
 
-    def _enlarge(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        """Both enlargements and the 3x3 convolution, as one product per axis."""
-        classes = x.shape[1]
-        kernel = self.head.weight[0]  # (k, 3, 3)
-        rows = enlarge_matrix(size[0]) @ torch.eye(size[0] // 4)  # (h, h/4)
-        columns = enlarge_matrix(size[1])  # (w, w/4)
-        # Columns first: for each class and each of the three kernel rows, that row's weights over shifted columns.
-        right = torch.stack([kernel[k] @ shifted(columns).flatten(1) for k in range(classes)])  # (k, 3, w * w/4)
-        right = right.reshape(classes, 3, size[1], -1).permute(0, 3, 1, 2).reshape(classes, size[1] // 4, -1)
-        left = shifted(rows).permute(1, 0, 2)  # (h, 3, h/4)
-        left = left.repeat(1, classes, 1).reshape(size[0], -1)  # (h, k * 3 * h/4)
-        wide = x[0] @ right  # (k, h/4, 3 * w)
-        wide = wide.reshape(classes, size[0] // 4, 3, size[1]).permute(0, 2, 1, 3)
-        return (left @ wide.reshape(-1, size[1]))[None, None]
+
+def head_matrices(kernel: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """The last two enlargements and the 3x3 convolution as one matrix per axis.
+
+    The result at row y, column x sums over kernel rows i, classes k, and input positions: the columns' matrix already
+    holds the kernel's weights, the rows' matrix its vertical shifts.
+
+    Args:
+        kernel: (k, 3, 3) weights of the convolution to one channel.
+        size: (h, w) of the output.
+
+    Returns:
+        `right` (k, w/4, 3 w), one block of w columns per kernel row, and `left` (h, 3 k h/4).
+    """
+    columns = shifted(enlarge_matrix(size[1]))  # (3, w, w/4)
+    right = torch.einsum("kij,jxq->kqix", kernel, columns).flatten(2)
+    rows = shifted(enlarge_matrix(size[0]))  # (3, h, h/4)
+    left = rows[:, None].expand(-1, len(kernel), -1, -1).permute(2, 0, 1, 3).flatten(1)
+    return right, left
 
 
 def enlarge_matrix(size: int) -> Tensor:
-    """The matrix (size, size / 4) of two bilinear doublings with aligned corners, one axis."""
-    identity = torch.eye(size // 4)[None]  # columns are the unit impulses
-    twice = functional.interpolate(identity, size // 2, mode="linear", align_corners=True)
-    return functional.interpolate(twice, size, mode="linear", align_corners=True)[0].T.contiguous()
+    """The matrix (size, size / 4) of two bilinear doublings with aligned corners along one axis."""
+    impulses = torch.eye(size // 4)[None]
+    for side in (size // 2, size):
+        impulses = functional.interpolate(impulses, side, mode="linear", align_corners=True)
+    return impulses[0].T
 
 
 def shifted(matrix: Tensor) -> Tensor:
-    """The three row-shifted copies (3, n, m) that a zero-padded kernel of 3 reads: previous, same, next."""
+    """The copies (3, n, m) of an (n, m) matrix that a zero-padded kernel of three reads: previous, same, next row."""
     padded = functional.pad(matrix, (0, 0, 1, 1))
     return torch.stack([padded[i : i + len(matrix)] for i in range(3)])
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A PReLU after its steep channels (slope above 1) were turned over.
+
+    Attributes:
+        act: the activation, all slopes at most 1.
+        producer: scale for each channel of what feeds it.
+        sign: scale, 1 or -1, for each channel of everything that reads it.
+    """
+
+    act: Act
+    producer: Tensor
+    sign: Tensor
+
+
+def turn(act: nn.PReLU) -> Turned:
+    """Turn over the channels whose slope is above 1: prelu_a(x) = -prelu_{1/a}(-a x) for a > 0."""
+    slope = act.weight.detach()
+    steep = slope > 1
+    one = torch.ones_like(slope)
+    return Turned(
+        Act(torch.where(steep, 1 / slope, slope)), torch.where(steep, -slope, one), torch.where(steep, -one, one)
+    )
+
+
+def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Batch norm in evaluation mode as (scale, bias)."""
+    if norm.running_var is None or norm.running_mean is None:
+        raise ModelError("a batch norm without running statistics cannot be folded; train with tracking on")
+    scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
+    return scale, norm.bias.detach() - norm.running_mean * scale
+
+
+def conv_with(like: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """A convolution of the same geometry with these weights."""
+    outputs, inputs = weight.shape[0], weight.shape[1] * like.groups
+    kernel, stride, padding = cast("tuple[int, int]", like.kernel_size), like.stride, like.padding
+    made = nn.Conv2d(inputs, outputs, kernel, cast("tuple[int, int]", stride), padding, groups=like.groups, bias=False)
+    made.weight = nn.Parameter(weight.contiguous())
+    made.bias = None if bias is None else nn.Parameter(bias)
+    return made
+
+
+def column(values: Tensor) -> Tensor:
+    """Per-output-channel values, shaped to scale a convolution's weights."""
+    return values.reshape(-1, 1, 1, 1)
+
+
+def deploy_conv(conv: nn.Conv2d, norm_act: NormAct, signs: Tensor | None) -> tuple[nn.Conv2d, Turned]:
+    """Fold the norm after a convolution, and the signs of its inputs, into its weights."""
+    turned = turn(norm_act.act)
+    scale, bias = affine(norm_act.norm)
+    weight = conv.weight.detach() * column(scale * turned.producer)
+    if signs is not None:
+        weight = weight * (column(signs) if conv.groups > 1 else signs.reshape(1, -1, 1, 1))
+    return conv_with(conv, weight, bias * turned.producer), turned
+
+
+def deploy_down(down: DownSample, signs: Tensor) -> tuple[Down, Turned]:
+    """Rewrite a down-sampling; a turned input channel is turned back by its depthwise kernel."""
+    depthwise = conv_with(down.depthwise, down.depthwise.weight.detach() * column(signs), None)
+    excitation: list[nn.Module] = []
+    for layer in down.excitation.gate:
+        if isinstance(layer, nn.Linear):
+            dense = nn.Conv2d(layer.in_features, layer.out_features, 1)
+            excitation.append(conv_with(dense, layer.weight.detach()[:, :, None, None], layer.bias.detach()))
+        else:
+            excitation.append(FreeAct(cast("nn.PReLU", layer).weight.detach()))
+    pointwise, turned = deploy_conv(down.pointwise, down.norm_act, None)
+    return Down(depthwise, nn.Sequential(*excitation), pointwise, turned.act), turned
+
+
+class FreeAct(nn.Module):
+    """PReLU with slopes of any size, for maps of one pixel where its cost is nothing."""
+
+    def __init__(self, slope: Tensor) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(slope.reshape(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x) - self.slope * torch.relu(-x)
+
+
+def deploy_branch(block: SpatialSqueezeBlock, scale: Tensor, bias: Tensor) -> Branch:
+    """Rewrite one branch; `scale` and `bias` are what the module's own norm and activation ask of its output."""
+    half = block.depthwise.out_channels
+    # After the shuffle, place 2 j + g held channel g half/2 + j of the grouped convolution.
+    place = torch.arange(half).reshape(half // 2, 2).T.flatten()
+    depthwise, turned = deploy_conv(block.depthwise, block.norm_act, None)
+    own_scale, own_bias = affine(block.norm)
+    pointwise = block.pointwise.weight.detach() * column(own_scale * scale) * turned.sign.reshape(1, -1, 1, 1)
+    unshuffled = conv_with(block.depthwise, depthwise.weight.detach()[place], cast("Tensor", depthwise.bias)[place])
+    act = Act(turned.act.slope.detach().flatten()[place])
+    return Branch(
+        block.pool, unshuffled, act, conv_with(block.pointwise, pointwise[:, place], own_bias * scale + bias)
+    )
+
+
+def deploy_squeeze(module: SpatialSqueeze, signs: Tensor) -> tuple[Squeeze, Turned]:
+    """Rewrite a spatial squeeze module whose input channels carry `signs`."""
+    turned = turn(module.norm_act.act)
+    scale, bias = affine(module.norm_act.norm)
+    scale, bias = scale * turned.producer, bias * turned.producer
+    grouped = module.reduce.weight.detach()  # (half, inputs / 2, 1, 1)
+    first, second = grouped.chunk(2)
+    left, right = signs.reshape(1, -1, 1, 1).chunk(2, 1)
+    reduce = conv_with(module.reduce, torch.cat([first * left, second * right]), None)
+    branches = [
+        deploy_branch(cast("SpatialSqueezeBlock", block), s, b)
+        for block, s, b in zip(module.branches, scale.chunk(2), bias.chunk(2), strict=True)
+    ]
+    return Squeeze(reduce, branches, scale * signs if module.residual else None, turned.act), turned
+
+
+def deploy_stage(stage: EncoderStage, signs: Tensor) -> tuple[Stage, Tensor, Tensor]:
+    """Rewrite a stage; also give the signs of its modules' output and of its joined output."""
+    down, turned = deploy_down(stage.down, signs)
+    down_signs = signs = turned.sign
+    squeezes: list[Squeeze] = []
+    for module in stage.modules_:
+        squeeze, turned = deploy_squeeze(cast("SpatialSqueeze", module), signs)
+        squeezes.append(squeeze)
+        signs = turned.sign
+    joined = turn(stage.join.act)
+    scale, bias = affine(stage.join.norm)
+    scale = scale * joined.producer * torch.cat([down_signs, signs])
+    return Stage(down, squeezes, Affine(scale, bias * joined.producer), joined.act), signs, joined.sign
+
+
+@torch.no_grad()
+def deploy(network: SINet) -> DeployedSINet:
+    """Rewrite a trained portrait network.
+
+    Args:
+        network: a two-class SINet; its weights are read, not changed.
+
+    Returns:
+        The same function of the image in its cheapest form, in evaluation mode: the logit of person against
+        background, (1, 1, h, w) for an input (1, 3, h, w).
+
+    Raises:
+        ModelError: the network has another number of classes than two.
+    """
+    if network.config.classes != 2:
+        raise ModelError(f"the rewrite needs a network of 2 classes, this one has {network.config.classes}")
+    encoder, decoder = network.encoder, network.decoder
+    stem, turned = deploy_conv(encoder.stem.conv, encoder.stem.norm_act, None)
+    first, skip_signs, signs = deploy_stage(cast("EncoderStage", encoder.stages[0]), turned.sign)
+    second, _, signs = deploy_stage(cast("EncoderStage", encoder.stages[1]), signs)
+
+    scale, bias = affine(decoder.coarse_norm)
+    coarse = conv_with(encoder.head, encoder.head.weight.detach() * column(scale) * signs.reshape(1, -1, 1, 1), bias)
+    project, detail = deploy_conv(decoder.project.conv, decoder.project.norm_act, skip_signs)
+    scale, bias = affine(decoder.fused_norm)
+    gate = Gate(project, detail.act, scale * detail.sign, Affine(scale, bias))
+
+    head = decoder.head.weight.detach()  # (2, 2, 3, 3)
+    deployed = DeployedSINet(
+        network.config, nn.Sequential(stem, turned.act), [first, second], coarse, gate, head[1] - head[0]
+    )
+    for parameter in deployed.parameters():
+        parameter[parameter.abs() < SMALLEST_NORMAL] = 0
+        parameter.requires_grad_(False)
+    return deployed.eval()
