@@ -1,0 +1,112 @@
+"""What the pages say, runs: Python blocks, `sinet` commands, specs, make targets and links."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sinet.core.spec import spec_from_json
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[tuple[int, str]]:
+    """The line numbers and texts of the fenced blocks in one language."""
+    text = page.read_text(encoding="utf-8")
+    return [(text[: m.start(2)].count("\n"), m[2]) for m in FENCE.finditer(text) if m[1] == language]
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of shell blocks that run sinet, without their comments."""
+    lines = [line for _, block in blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines()]
+    return [re.sub(r"\s+#.*", "", line) for line in lines if re.search(r"(^|\| )sinet ", line)]
+
+
+def pages_with(language: str) -> Iterator[object]:
+    for page in PAGES:
+        found = blocks(page, language)
+        if not found or (language == "sh" and not commands(page)):
+            continue
+        marks = [pytest.mark.torch] if any("torch" in text for _, text in found) else []
+        yield pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, portrait_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the pages speak of, made the working directory."""
+    with Image.open(portrait_path) as image:
+        portrait = image.convert("RGB")
+    for name in ("photo.jpg", "photos/ann.jpg", "photos/trip/ben.png", "people/images/ann.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        portrait.save(path)
+    rows, columns = np.mgrid[:512, :512]
+    Image.fromarray(np.uint8(255 * (((rows - 380) / 330) ** 2 + ((columns - 230) / 170) ** 2 < 1))).save(
+        make_folder(tmp_path / "people" / "masks") / "ann.png"
+    )
+    ramp = np.broadcast_to(np.linspace(0, 255, 600, dtype=np.uint8)[None, :, None], (400, 600, 3))
+    Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / "beach.jpg")
+    network(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make_folder(path: Path) -> Path:
+    path.mkdir(parents=True)
+    return path
+
+
+def network(folder: Path) -> None:
+    """`net.onnx` and `net.json`: a packaged network under a stranger's name."""
+    from sinet.runtime.catalog import find_model
+
+    from sinet.core.spec import spec_to_json
+
+    model = find_model("portrait-official")
+    shutil.copy(model.path, folder / "net.onnx")
+    (folder / "net.json").write_text(spec_to_json(model.spec), encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_on_the_page_runs(page: Path, desk: Path) -> None:
+    namespace: dict[str, object] = {"__name__": "page"}
+    for line, code in blocks(page, "python"):
+        exec(compile("\n" * line + code, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", pages_with("sh"))
+def test_commands_on_the_page_run(page: Path, desk: Path) -> None:
+    scripts = sysconfig.get_path("scripts")
+    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    for command in commands(page):
+        done = subprocess.run(
+            ["bash", "-c", command], env=environment, capture_output=True, text=True, errors="replace"
+        )
+        assert done.returncode == 0, f"{page.name}: {command}\n{done.stderr}"
+
+
+def test_specs_on_the_page_are_specs() -> None:
+    page = ROOT / "docs" / "reference" / "spec.md"
+    found = blocks(page, "json")
+    assert found
+    for _, text in found:
+        spec_from_json(json.dumps(json.loads(text)), page.name)
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in PAGES])
+def test_links_and_targets_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text) + re.findall(r'src="(?!https?:)([^"]+)"', text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", text)) - targets == set()
