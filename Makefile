@@ -26,7 +26,7 @@ check: $(VENV)/.dev ## format, lint, types, layers, documentation
 	@echo "==> ruff" && $(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@echo "==> pyright" && $(BIN)/pyright
 	@echo "==> import layers" && $(BIN)/lint-imports
-	@echo "==> documentation" && $(BIN)/mkdocs build --strict --quiet
+	@echo "==> documentation" && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -35,7 +35,7 @@ bench: $(VENV)/.base ## measure the time of every stage on this machine
 	@$(BIN)/sinet bench
 
 docs: $(VENV)/.dev ## build the documentation
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "==> the first page is site/index.html"
 
 models: $(VENV)/.dev ## make the packaged models again from the checkpoints in weights/
