@@ -11,8 +11,6 @@ Nothing is approximated: the rewritten network computes the same function, up to
    scaled by -a, its slope becomes 1 / a, and every consumer, all linear in it, is scaled by -1.
 5. The gate 1 - max(softmax) of two classes becomes sigmoid(-|difference|), and the head gives one logit, the difference
    person - background, instead of two; both by plain broadcasting.
-6. The two enlargements and the 3x3 convolution at the end are linear in each axis, so they become two products with
-   constant matrices, made for the input size at hand.
 
 What each step is worth is measured by `benchmarks/test_rewrite.py`; docs/explanation/rewrite.md tells the story.
 """
@@ -41,6 +39,17 @@ class Act(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.maximum(x, x * self.slope)
+
+
+class FreeAct(nn.Module):
+    """PReLU with slopes of any size, for maps of one pixel where its cost is nothing."""
+
+    def __init__(self, slope: Tensor) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(slope.reshape(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x) - self.slope * torch.relu(-x)
 
 
 class Affine(nn.Module):
@@ -126,58 +135,28 @@ class DeployedSINet(nn.Module):
     """The rewritten portrait network. Its parameters, under these names, are the tensors of the artefact."""
 
     def __init__(
-        self, config: SINetConfig, stem: nn.Sequential, stages: list[Stage], coarse: nn.Conv2d, gate: Gate, head: Tensor
+        self,
+        config: SINetConfig,
+        stem: nn.Sequential,
+        stages: list[Stage],
+        coarse: nn.Conv2d,
+        gate: Gate,
+        head: nn.Conv2d,
     ) -> None:
         super().__init__()
         self.config = config
-        self.stem, self.stages, self.coarse, self.gate = stem, nn.ModuleList(stages), coarse, gate
-        self.head = nn.Parameter(head)
+        self.stem, self.stages, self.coarse, self.gate, self.head = stem, nn.ModuleList(stages), coarse, gate, head
 
     def forward(self, image: Tensor) -> Tensor:
         """(1, 3, h, w) standardised image -> (1, 1, h, w) logit of person against background."""
-        size = (int(image.shape[2]), int(image.shape[3]))
-        check_size(size, self.config.size_multiple)
+        return self.head(upsample(upsample(self.fused(image), 2), 2))
+
+    def fused(self, image: Tensor) -> Tensor:
+        """Everything up to the last gate: (1, 3, h, w) -> (1, 2, h/4, w/4)."""
+        check_size((int(image.shape[2]), int(image.shape[3])), self.config.size_multiple)
         skip, x4 = self.stages[0](self.stem(image))
         _, x8 = self.stages[1](x4)
-        fused = self.gate(upsample(self.coarse(x8), 2), skip)  # (1, 2, h/4, w/4)
-        right, left = head_matrices(self.head, size)
-        wide = fused[0] @ right  # (2, h/4, 3 w)
-        stacked = torch.cat(wide.flatten(0, 1).chunk(3, 1))  # (3 * 2 * h/4, w)
-        return (left @ stacked)[None, None]
-
-
-def head_matrices(kernel: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The last two enlargements and the 3x3 convolution as one matrix per axis.
-
-    The result at row y, column x sums over kernel rows i, classes k, and input positions: the columns' matrix already
-    holds the kernel's weights, the rows' matrix its vertical shifts.
-
-    Args:
-        kernel: (k, 3, 3) weights of the convolution to one channel.
-        size: (h, w) of the output.
-
-    Returns:
-        `right` (k, w/4, 3 w), one block of w columns per kernel row, and `left` (h, 3 k h/4).
-    """
-    columns = shifted(enlarge_matrix(size[1]))  # (3, w, w/4)
-    right = torch.einsum("kij,jxq->kqix", kernel, columns).flatten(2)
-    rows = shifted(enlarge_matrix(size[0]))  # (3, h, h/4)
-    left = rows[:, None].expand(-1, len(kernel), -1, -1).permute(2, 0, 1, 3).flatten(1)
-    return right, left
-
-
-def enlarge_matrix(size: int) -> Tensor:
-    """The matrix (size, size / 4) of two bilinear doublings with aligned corners along one axis."""
-    impulses = torch.eye(size // 4)[None]
-    for side in (size // 2, size):
-        impulses = functional.interpolate(impulses, side, mode="linear", align_corners=True)
-    return impulses[0].T
-
-
-def shifted(matrix: Tensor) -> Tensor:
-    """The copies (3, n, m) of an (n, m) matrix that a zero-padded kernel of three reads: previous, same, next row."""
-    padded = functional.pad(matrix, (0, 0, 1, 1))
-    return torch.stack([padded[i : i + len(matrix)] for i in range(3)])
+        return self.gate(upsample(self.coarse(x8), 2), skip)
 
 
 @dataclass(frozen=True)
@@ -252,17 +231,6 @@ def deploy_down(down: DownSample, signs: Tensor) -> tuple[Down, Turned]:
     return Down(depthwise, nn.Sequential(*excitation), pointwise, turned.act), turned
 
 
-class FreeAct(nn.Module):
-    """PReLU with slopes of any size, for maps of one pixel where its cost is nothing."""
-
-    def __init__(self, slope: Tensor) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(slope.reshape(1, -1, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x) - self.slope * torch.relu(-x)
-
-
 def deploy_branch(block: SpatialSqueezeBlock, scale: Tensor, bias: Tensor) -> Branch:
     """Rewrite one branch; `scale` and `bias` are what the module's own norm and activation ask of its output."""
     half = block.depthwise.out_channels
@@ -273,9 +241,7 @@ def deploy_branch(block: SpatialSqueezeBlock, scale: Tensor, bias: Tensor) -> Br
     pointwise = block.pointwise.weight.detach() * column(own_scale * scale) * turned.sign.reshape(1, -1, 1, 1)
     unshuffled = conv_with(block.depthwise, depthwise.weight.detach()[place], cast("Tensor", depthwise.bias)[place])
     act = Act(turned.act.slope.detach().flatten()[place])
-    return Branch(
-        block.pool, unshuffled, act, conv_with(block.pointwise, pointwise[:, place], own_bias * scale + bias)
-    )
+    return Branch(block.pool, unshuffled, act, conv_with(block.pointwise, pointwise[:, place], own_bias * scale + bias))
 
 
 def deploy_squeeze(module: SpatialSqueeze, signs: Tensor) -> tuple[Squeeze, Turned]:
@@ -336,10 +302,9 @@ def deploy(network: SINet) -> DeployedSINet:
     scale, bias = affine(decoder.fused_norm)
     gate = Gate(project, detail.act, scale * detail.sign, Affine(scale, bias))
 
-    head = decoder.head.weight.detach()  # (2, 2, 3, 3)
-    deployed = DeployedSINet(
-        network.config, nn.Sequential(stem, turned.act), [first, second], coarse, gate, head[1] - head[0]
-    )
+    background, person = decoder.head.weight.detach()  # (2, 3, 3) each
+    head = conv_with(decoder.head, (person - background)[None], None)
+    deployed = DeployedSINet(network.config, nn.Sequential(stem, turned.act), [first, second], coarse, gate, head)
     for parameter in deployed.parameters():
         parameter[parameter.abs() < SMALLEST_NORMAL] = 0
         parameter.requires_grad_(False)

@@ -24,7 +24,10 @@ _PREFIXES = [
     (r"encoder\.level([23])\.(\d+)\.c1\.conv", r"encoder.stages.\1.modules_.\2.reduce"),
     (r"encoder\.level([23])\.(\d+)\.d([12])\.conv\.0", r"encoder.stages.\1.modules_.\2.branches.\3.depthwise"),
     (r"encoder\.level([23])\.(\d+)\.d([12])\.conv\.1", r"encoder.stages.\1.modules_.\2.branches.\3.norm_act.norm"),
-    (r"encoder\.level([23])\.(\d+)\.d([12])\.act_conv1x1\.0", r"encoder.stages.\1.modules_.\2.branches.\3.norm_act.act"),
+    (
+        r"encoder\.level([23])\.(\d+)\.d([12])\.act_conv1x1\.0",
+        r"encoder.stages.\1.modules_.\2.branches.\3.norm_act.act",
+    ),
     (r"encoder\.level([23])\.(\d+)\.d([12])\.act_conv1x1\.1", r"encoder.stages.\1.modules_.\2.branches.\3.pointwise"),
     (r"encoder\.level([23])\.(\d+)\.d([12])\.bn", r"encoder.stages.\1.modules_.\2.branches.\3.norm"),
     (r"encoder\.level([23])\.(\d+)\.BR", r"encoder.stages.\1.modules_.\2.norm_act"),

@@ -99,5 +99,7 @@ def open_backend(model: ModelFile, engine: str = "auto", threads: int = 1) -> Ba
         raise ModelError(f"no engine is called {engine!r}; the engines are auto, {', '.join(ENGINES)}")
     takes, opener = ENGINES[engine]
     if suffix != takes:
-        raise ModelError(f"{model.path}: the {engine} engine runs {takes} files, this is a {suffix or 'suffixless'} one")
+        raise ModelError(
+            f"{model.path}: the {engine} engine runs {takes} files, this is a {suffix or 'suffixless'} one"
+        )
     return opener(model, threads)

@@ -1,0 +1,112 @@
+"""Make the packaged artefacts from the published checkpoints: `python -m sinet.export.build`.
+
+This file says, once, which checkpoint becomes which artefact and with which preprocessing.
+"""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sinet.core.architecture import PORTRAIT
+from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec
+from sinet.export.artefact import save_artefact
+from sinet.export.deploy import deploy
+from sinet.export.onnx import blocked, export_onnx
+from sinet.nets.checkpoints import load_published
+from sinet.runtime.catalog import MODELS_DIR
+
+Triple = tuple[float, float, float]
+DEFAULT = "portrait-wide"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One published checkpoint.
+
+    Attributes:
+        name: the artefact it becomes.
+        summary: what it is for, in one line.
+        checkpoint: file name in the folder of checkpoints.
+        side: its square input.
+        mean: per channel, blue first, in code values.
+        std: per channel, blue first, in code values. The authors divide by 255 once more after standardising.
+        licence: SPDX identifier.
+        origin: where the checkpoint comes from.
+    """
+
+    name: str
+    summary: str
+    checkpoint: str
+    side: int
+    mean: Triple
+    std: Triple
+    licence: str
+    origin: str
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The artefact's spec; the second division by 255 is part of its std."""
+        blue, green, red = (round(value * 255, 6) for value in self.std)
+        return ModelSpec(
+            name=self.name,
+            preprocess=PreprocessSpec((self.side, self.side), "nchw", "bgr", self.mean, (blue, green, red)),
+            output=OutputSpec("nchw", "sigmoid", 0),
+            licence=self.licence,
+            origin=self.origin,
+            network=PORTRAIT,
+        )
+
+
+SOURCES = [
+    Source(
+        name="portrait-wide",
+        summary="half and full bodies as well as close portraits; the default",
+        checkpoint="sinet_320_aisegment.pth",
+        side=320,
+        mean=(102.890434, 111.25247, 126.91212),
+        std=(62.93292, 62.82138, 66.355705),
+        licence="MIT",
+        origin="anilsathyan7/Portrait-Segmentation on GitHub, trained on AISegment and Baidu people at 320x320",
+    ),
+    Source(
+        name="portrait-official",
+        summary="the paper authors' own weights, for close portraits and comparisons",
+        checkpoint="sinet_portrait.pth",
+        side=224,
+        mean=(107.304565, 115.69884, 132.35703),
+        std=(63.97182, 65.1337, 68.29726),
+        licence="MIT",
+        origin="clovaai/ext_portrait_segmentation on GitHub, NAVER Corp., trained on EG1800 and generated portraits",
+    ),
+]
+
+
+def build(checkpoints: Path, out: Path) -> None:
+    """Write every artefact, its ONNX form and the catalogue.
+
+    Args:
+        checkpoints: the folder with the published `.pth` files.
+        out: the folder to write to.
+    """
+    rows = [f'default = "{DEFAULT}"\n']
+    for source in SOURCES:
+        checkpoint = checkpoints / source.checkpoint
+        network = deploy(load_published(checkpoint))
+        artefact, onnx = out / f"{source.name}.safetensors", out / f"{source.name}.onnx"
+        save_artefact(network, source.spec, artefact)
+        export_onnx(blocked(network, source.spec.preprocess.size), source.spec, onnx)
+        hashes = [f'"{path.suffix}" = "{_sha256(path)}"' for path in (artefact, onnx)]
+        rows.append(
+            f'[models.{source.name}]\nsummary = "{source.summary}"\nsource_sha256 = "{_sha256(checkpoint)}"\n\n'
+            f"[models.{source.name}.sha256]\n" + "\n".join(hashes) + "\n"
+        )
+    (out / "catalog.toml").write_text("\n".join(rows), "utf-8")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("weights"), MODELS_DIR)

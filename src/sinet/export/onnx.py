@@ -1,0 +1,202 @@
+"""Deployed network -> ONNX, shaped so that ONNX Runtime keeps its blocked layout from the first convolution to the last.
+
+ONNX Runtime runs convolutions on a layout of its own (channels in blocks of 8 or 16) and copies a map back and forth
+around every operator that does not know it: PReLU, Max, and products with a constant per channel among them. So here
+those become convolutions, exactly:
+
+- max(x, a x) with a <= 1 is a x + relu((1 - a) x): two 1x1 depthwise convolutions, whose sum and relu are fused;
+- a scale per channel is a 1x1 depthwise convolution;
+- the reduction in two groups is one dense convolution with zeros, and two branches whose width does not fill the
+  blocks are widened with zeros and added instead of concatenated;
+- the two enlargements and the 3x3 convolution at the end, linear in each axis, are two products with constant matrices,
+  made for the input size at hand: a convolution to a single channel would leave the blocks all but empty.
+
+What each step is worth is measured by `benchmarks/rewrite.py`; docs/explanation/rewrite.md tells the story.
+"""
+
+import warnings
+from copy import deepcopy
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sinet.core.errors import MissingExtraError, OutputError
+from sinet.core.spec import SPEC_KEY, ModelSpec, spec_to_json
+from sinet.core.types import Size
+from sinet.export.deploy import Act, Affine, Branch, DeployedSINet, Squeeze, Stage
+
+BLOCK = 16  # channels per block with AVX-512; 8 with AVX2 and NEON
+
+
+class ChannelScale(nn.Module):
+    """x -> scale x + bias per channel, as a 1x1 depthwise convolution."""
+
+    def __init__(self, scale: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(scale.numel(), scale.numel(), 1, groups=scale.numel(), bias=bias is not None)
+        self.conv.weight = nn.Parameter(scale.reshape(-1, 1, 1, 1))
+        if bias is not None:
+            self.conv.bias = nn.Parameter(bias.flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+class BlockedAct(nn.Module):
+    """max(x, a x) for a <= 1 as a x + relu((1 - a) x)."""
+
+    def __init__(self, slope: Tensor) -> None:
+        super().__init__()
+        self.linear, self.rectified = ChannelScale(slope), ChannelScale(1 - slope)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) + functional.relu(self.rectified(x))
+
+
+class BlockedSqueeze(nn.Module):
+    """A spatial squeeze module whose reduction is dense and whose residual is scaled by a convolution."""
+
+    def __init__(self, squeeze: Squeeze) -> None:
+        super().__init__()
+        self.reduce, self.act = dense(squeeze.reduce), squeeze.act
+        branches = cast("list[Branch]", list(squeeze.branches))
+        half = branches[0].pointwise.out_channels
+        self.joins_by_sum = half % BLOCK != 0
+        if self.joins_by_sum:
+            for index, branch in enumerate(branches):
+                branch.pointwise = widened(branch.pointwise, before=index * half, after=(1 - index) * half)
+        self.branches = nn.ModuleList(branches)
+        self.residual = None if squeeze.residual is None else ChannelScale(squeeze.residual.detach())
+
+    def forward(self, x: Tensor) -> Tensor:
+        reduced = self.reduce(x)
+        first, second = (branch(reduced) for branch in self.branches)
+        joined = first + second if self.joins_by_sum else torch.cat([first, second], 1)
+        return self.act(joined if self.residual is None else joined + self.residual(x))
+
+
+class LinearHead(nn.Module):
+    """Two bilinear doublings and a 3x3 convolution to one channel, as one product per axis.
+
+    The result at row y, column x sums over kernel rows i, classes k and input positions. `right` holds the kernel's
+    weights over the shifted, enlarging columns, one block of w columns per kernel row; `left` the shifted, enlarging
+    rows.
+    """
+
+    def __init__(self, kernel: Tensor, size: Size) -> None:
+        super().__init__()
+        rows, columns = shifted(enlarge_matrix(size[0])), shifted(enlarge_matrix(size[1]))  # (3, side, side/4)
+        self.register_buffer("right", torch.einsum("kij,jxq->kqix", kernel, columns).flatten(0, 1).flatten(1))
+        self.register_buffer("left", rows.permute(1, 0, 2).flatten(1))  # (h, 3 h/4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        joined = torch.cat(list(x[0]), 1)  # (h/4, k w/4)
+        stacked = torch.cat((joined @ self.right).chunk(3, 1))  # (3 h/4, w)
+        return (self.left @ stacked)[None, None]
+
+
+class Blocked(nn.Module):
+    """A deployed network at one input size, for runtimes with blocked layouts."""
+
+    def __init__(self, network: DeployedSINet, size: Size) -> None:
+        super().__init__()
+        self.features, self.head = network, LinearHead(network.head.weight.detach()[0], size)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.head(self.features.fused(image))
+
+
+def enlarge_matrix(size: int) -> Tensor:
+    """The matrix (size, size / 4) of two bilinear doublings with aligned corners along one axis."""
+    impulses = torch.eye(size // 4)[None]
+    for side in (size // 2, size):
+        impulses = functional.interpolate(impulses, side, mode="linear", align_corners=True)
+    return impulses[0].T
+
+
+def shifted(matrix: Tensor) -> Tensor:
+    """The copies (3, n, m) of an (n, m) matrix that a zero-padded kernel of three reads: previous, same, next row."""
+    padded = functional.pad(matrix, (0, 0, 1, 1))
+    return torch.stack([padded[i : i + len(matrix)] for i in range(3)])
+
+
+def dense(conv: nn.Conv2d) -> nn.Conv2d:
+    """A 1x1 convolution in groups as one without, the missing weights zero."""
+    made = nn.Conv2d(conv.in_channels, conv.out_channels, 1, bias=False)
+    blocks = [block.flatten(1) for block in conv.weight.detach().chunk(conv.groups)]
+    made.weight = nn.Parameter(torch.block_diag(*blocks)[:, :, None, None])
+    return made
+
+
+def widened(conv: nn.Conv2d, before: int, after: int) -> nn.Conv2d:
+    """A 1x1 convolution with channels of zeros before and after its own."""
+    made = nn.Conv2d(conv.in_channels, before + conv.out_channels + after, 1)
+    made.weight = nn.Parameter(functional.pad(conv.weight.detach(), (0, 0, 0, 0, 0, 0, before, after)))
+    made.bias = nn.Parameter(functional.pad(cast("Tensor", conv.bias).detach(), (before, after)))
+    return made
+
+
+@torch.no_grad()
+def blocked(network: DeployedSINet, size: Size) -> Blocked:
+    """Rewrite a deployed network for runtimes with blocked layouts; it computes the same function.
+
+    Args:
+        network: from `sinet.export.deploy.deploy`; it is left as it was.
+        size: (height, width) of the input, fixed from now on.
+    """
+    network = deepcopy(network)
+    for stage in cast("list[Stage]", network.stages):
+        squeezes = [BlockedSqueeze(cast("Squeeze", module)) for module in stage.squeezes]
+        stage.squeezes = nn.Sequential(*squeezes)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Act):
+                setattr(parent, name, BlockedAct(child.slope.detach()))
+            elif isinstance(child, Affine):
+                setattr(parent, name, ChannelScale(child.scale.detach(), child.bias.detach()))
+    return Blocked(network, size).eval()
+
+
+def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
+    """Write a network as an ONNX file of fixed input size with its spec in the metadata.
+
+    Args:
+        network: takes (1, 3, h, w), answers with one tensor.
+        spec: its spec; `spec.preprocess.size` fixes the size.
+        path: the file to write; nothing stands there until it is whole.
+
+    Raises:
+        MissingExtraError: the exporter's libraries are not installed.
+        OutputError: the file cannot be written.
+    """
+    try:
+        import onnx
+        import onnxslim
+    except ImportError as error:
+        raise MissingExtraError("writing ONNX", "export") from error
+    example = torch.zeros(1, 3, *spec.preprocess.size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+        program = torch.onnx.export(
+            network, (example,), dynamo=True, verbose=False, input_names=["image"], output_names=["logits"]
+        )
+    assert program is not None
+    model = onnxslim.slim(program.model_proto)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {SPEC_KEY: spec_to_json(spec)})
+    for node in model.graph.node:  # the exporter's notes on its own source lines, larger than the graph itself
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
+        del value.metadata_props[:]
+    onnx.checker.check_model(model)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        onnx.save(model, partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
