@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sinet.core.errors import MissingExtraError, ModelError
+from sinet.core.errors import MissingExtraError, ModelError, ShapeError
 from sinet.core.postprocess import postprocess
 from sinet.core.preprocess import preprocess
 from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec, spec_from_json
@@ -62,7 +62,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_answers_with_the_network_s_own_numbers(network: Path, threads: int) -> None:
     backend = open_backend(ModelFile(network, SPEC), threads=threads)
     assert isinstance(backend, Backend)
-    assert backend.name.startswith("LiteRT 2")
+    assert backend.name.startswith("litert 2")
     rgb = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     x, geometry = preprocess(rgb, SPEC.preprocess)
     np.testing.assert_allclose(backend.run(x), 1 / (1 + np.exp(-x)), atol=1e-6)
@@ -79,7 +79,7 @@ def test_an_answer_outlives_the_next_run(network: Path) -> None:
 
 def test_an_input_of_another_shape_is_refused(network: Path) -> None:
     backend = open_backend(ModelFile(network, SPEC))
-    with pytest.raises(ModelError, match=r"expected an input of \(1, 4, 6, 3\) float32, got \(1, 6, 4, 3\)"):
+    with pytest.raises(ShapeError, match=r"expected an input of \(1, 4, 6, 3\) float32, got \(1, 6, 4, 3\)"):
         backend.run(np.zeros((1, 6, 4, 3), np.float32))
 
 

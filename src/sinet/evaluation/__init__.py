@@ -1,0 +1,1 @@
+"""Artefact -> numbers: accuracy and latency of what users run. No torch."""

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from sinet.core.errors import MissingExtraError, ModelError
+from sinet.core.errors import MissingExtraError, ModelError, ShapeError
 from sinet.core.types import Logits, NetInput
 from sinet.runtime.backend import ModelFile
 
@@ -32,7 +32,7 @@ class LiteRtBackend:
             from ai_edge_litert.interpreter import Interpreter  # pyright: ignore[reportMissingTypeStubs]
         except ImportError as error:
             raise MissingExtraError(f"running {model.path.name}", "litert") from error
-        self.name = f"LiteRT {version('ai-edge-litert')}"
+        self.name = f"litert {version('ai-edge-litert')}"
         self.spec = model.spec
         if not model.path.is_file():
             raise ModelError(f"{model.path}: there is no such file; give the path of a .tflite network")
@@ -52,13 +52,13 @@ class LiteRtBackend:
             x: one standardised input, shaped as `spec.preprocess` says.
 
         Raises:
-            ModelError: an input of another shape or dtype.
+            ShapeError: an input of another shape or dtype.
         """
         with self._turn:
             try:
                 self._interpreter.set_tensor(self._input, x)
             except ValueError as error:
-                raise ModelError(
+                raise ShapeError(
                     f"{self.spec.name}: expected an input of {_input_shape(self.spec.preprocess)} float32, "
                     f"got {x.shape} {x.dtype}; make it with sinet.core.preprocess"
                 ) from error

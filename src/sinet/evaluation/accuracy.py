@@ -1,0 +1,110 @@
+"""A model against a labelled folder: one picture after another, averages kept as sums, so memory does not grow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sinet.core import metrics
+from sinet.core.metrics import PERSON, Label
+from sinet.core.types import Alpha, Rgb8
+from sinet.evaluation.dataset import Sample, load_label
+from sinet.media.image import load_image
+
+Predict: TypeAlias = Callable[[Rgb8], Alpha]
+"""Rgb8 (H, W, 3) -> Alpha (H, W)."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one picture scores. Where its label shows a person `empty_area` is None, otherwise all but it are.
+
+    Attributes:
+        foreground_iou, mean_iou, boundary_f1, boundary_iou, sad, mse: as in `sinet.core.metrics`; `boundary_f1` is
+            also None where the label has no boundary.
+        empty_area: the part of a person-free picture that is marked as person.
+    """
+
+    foreground_iou: float | None = None
+    mean_iou: float | None = None
+    boundary_f1: float | None = None
+    boundary_iou: float | None = None
+    sad: float | None = None
+    mse: float | None = None
+    empty_area: float | None = None
+
+    @property
+    def quality(self) -> float:
+        """One number in [0, 1] to rank pictures by: foreground IoU, or the part of an empty picture left unmarked."""
+        if self.foreground_iou is not None:
+            return self.foreground_iou
+        return 1 - (self.empty_area or 0.0)
+
+
+def score(alpha: Alpha, label: Label) -> Scores:
+    """Score one prediction by its label, both (H, W)."""
+    mask = metrics.person_mask(alpha)
+    if not (label == PERSON).any():
+        return Scores(empty_area=metrics.marked_area(mask, label))
+    return Scores(
+        foreground_iou=metrics.foreground_iou(mask, label),
+        mean_iou=metrics.mean_iou(mask, label),
+        boundary_f1=metrics.boundary_f1(alpha, label),
+        boundary_iou=metrics.boundary_iou(mask, label),
+        sad=metrics.sad(alpha, label),
+        mse=metrics.mse(alpha, label),
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One picture, its label, what was predicted, and what that scores."""
+
+    name: str
+    rgb: Rgb8
+    label: Label
+    alpha: Alpha
+    scores: Scores
+
+
+def measure(sample: Sample, predict: Predict) -> Measured:
+    """Load one sample, predict, score.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        LabelError: its label cannot be read or does not fit; the file is named.
+    """
+    frame = load_image(sample.image)
+    label = load_label(sample, frame.size)
+    alpha = predict(frame.rgb)
+    return Measured(sample.name, frame.rgb, label, alpha, score(alpha, label))
+
+
+@dataclass
+class Averages:
+    """Running means over pictures, of each score over the pictures that have it.
+
+    Attributes:
+        images: how many pictures were added.
+        empty_images: how many of them show nobody.
+    """
+
+    images: int = 0
+    empty_images: int = 0
+    _sums: dict[str, float] = field(default_factory=dict[str, float])
+    _counts: dict[str, int] = field(default_factory=dict[str, int])
+
+    def add(self, scores: Scores) -> None:
+        """Take one more picture in."""
+        self.images += 1
+        self.empty_images += scores.empty_area is not None
+        for name, value in vars(scores).items():
+            if value is not None:
+                self._sums[name] = self._sums.get(name, 0.0) + value
+                self._counts[name] = self._counts.get(name, 0) + 1
+
+    def means(self) -> dict[str, float | None]:
+        """Score name -> mean, or None where no picture has that score; the names of `Scores`, in their order."""
+        return {
+            name: self._sums[name] / self._counts[name] if name in self._counts else None
+            for name in Scores.__dataclass_fields__
+        }

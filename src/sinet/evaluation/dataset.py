@@ -1,0 +1,116 @@
+"""A labelled folder: `images/` and `masks/` that share stems, or a folder of pictures with nobody in them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sinet.core.errors import ImageError, LabelError
+from sinet.core.metrics import BACKGROUND, PERSON, Label, check_label
+from sinet.core.types import Size
+from sinet.media.image import IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture and its label.
+
+    Attributes:
+        name: the stem they share.
+        image: the picture's file.
+        mask: the label's file, or None where the picture is known to show nobody.
+    """
+
+    name: str
+    image: Path
+    mask: Path | None
+
+
+def find_samples(folder: Path, names: Path | None = None, *, empty: bool = False) -> list[Sample]:
+    """List the pictures of a labelled folder, in the order of their names or of the list.
+
+    Args:
+        folder: holds `images/` and `masks/`; the label of `images/ann.jpg` is `masks/ann.png`. Where `empty` is set
+            the pictures may also lie in the folder itself.
+        names: a text file of picture names, with or without suffix, one a line; only these are listed.
+        empty: nobody is in any of the pictures, so that no label is needed.
+
+    Raises:
+        ImageError: no such folder, no pictures in it, a stem of two pictures, or a listed name without a picture.
+        LabelError: no `masks/`, or a picture without a label.
+    """
+    images = folder / "images"
+    if empty and not images.is_dir():
+        images = folder
+    if not images.is_dir():
+        raise ImageError(f"{images}: there is no such folder; give the folder that holds images/ and masks/")
+    if not (empty or (folder / "masks").is_dir()):
+        raise LabelError(
+            f"{folder / 'masks'}: there is no such folder; put the labels there (255 person, 0 background, "
+            "128 ignored), or say --empty if nobody is in any of these pictures"
+        )
+    pictures = _pictures(images)
+    chosen = list(pictures) if names is None else _listed(names, pictures)
+    samples = [Sample(stem, pictures[stem], None if empty else folder / "masks" / f"{stem}.png") for stem in chosen]
+    lacking = [sample for sample in samples if sample.mask and not sample.mask.is_file()]
+    if lacking:
+        others = f" ({len(lacking)} pictures lack theirs)" if len(lacking) > 1 else ""
+        raise LabelError(
+            f"{lacking[0].mask}: the label of {lacking[0].image} is not there{others}; add it or use --list"
+        )
+    return samples
+
+
+def load_label(sample: Sample, size: Size) -> Label:
+    """Read the label of a picture of `size`; without a file, all of it is background.
+
+    Raises:
+        LabelError: not a grey picture of that size with the values 0, 128 and 255; the file is named.
+    """
+    if sample.mask is None:
+        return np.full(size, BACKGROUND, np.uint8)
+    try:
+        with Image.open(sample.mask) as image:
+            values = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise LabelError(f"{sample.mask}: the label cannot be read ({error}); save it again as a grey PNG") from error
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8) * np.uint8(PERSON)
+    return check_label(values, size, str(sample.mask))
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """The pictures right in a folder by stem, sorted."""
+    pictures: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
+            continue
+        if path.stem in pictures:
+            first = pictures[path.stem].name
+            raise ImageError(f"{folder}: {first} and {path.name} share one label by their names; rename or remove one")
+        pictures[path.stem] = path
+    if not pictures:
+        kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
+        raise ImageError(f"{folder}: there are no pictures in this folder; the known kinds are {kinds}")
+    return pictures
+
+
+def _listed(names: Path, pictures: dict[str, Path]) -> list[str]:
+    """The stems that a list names, each once, in its order."""
+    try:
+        lines = [line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise ImageError(
+            f"{names}: the list cannot be read ({error}); give a text file of names, one a line"
+        ) from error
+    if not lines:
+        raise ImageError(f"{names}: the list is empty; write the name of one picture a line")
+    # A name may itself hold a dot, so the whole line is tried before what stands before its suffix.
+    stems = [line if line in pictures else Path(line).stem for line in lines]
+    unknown = [line for line, stem in zip(lines, stems, strict=True) if stem not in pictures]
+    if unknown:
+        others = f" (and {len(unknown) - 1} more names are unknown)" if len(unknown) > 1 else ""
+        folder = next(iter(pictures.values())).parent
+        raise ImageError(f"{names}: {folder} holds no picture called {unknown[0]!r}{others}; correct the list")
+    return list(dict.fromkeys(stems))
