@@ -1,0 +1,83 @@
+"""The `sinet` command, also `python -m sinet`: run one verb and turn whatever happens into words and a status.
+
+| status | meaning |
+|---|---|
+| 0 | done, or there already |
+| 1 | some pictures failed; each is named on stderr |
+| 2 | a mistake in what was asked for; nothing was done |
+| 3 | the one picture asked for shows nobody |
+| 130 | stopped by Ctrl-C |
+| 141, 143 | the reader of the output went away; stopped by a termination signal |
+
+`SINET_DEBUG=1` adds the traceback to any failure.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from sinet.cli import group
+from sinet.core.errors import SinetError
+
+INTERRUPTED, READER_GONE, TERMINATED = 130, 141, 143
+
+
+def main() -> NoReturn:
+    """Run the command line that this process was started with, and leave."""
+    # As an exception a termination unwinds the stack, and half-written files are removed on the way.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: the words after `sinet`.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        status = group.main(list(arguments), prog_name="sinet", standalone_mode=False)
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more on its way out; give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    except Exception as error:
+        sentence, status = _explain(error)
+        if os.environ.get("SINET_DEBUG") == "1":
+            import traceback
+
+            traceback.print_exc()
+        click.echo(f"sinet: {sentence}", err=True)
+    return status if isinstance(status, int) else 0
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{error.format_message()} See '{error.ctx.command_path} --help'.", 2
+    if isinstance(error, click.ClickException):
+        return error.format_message(), 2
+    if isinstance(error, SinetError):
+        return str(error), 2
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; close other programs or use smaller pictures", 1
+    if isinstance(error, OSError):
+        return f"the system refused: {error}", 1
+    return (
+        f"this is a fault of sinet itself ({type(error).__name__}: {error}); please report it with the command that "
+        "you ran and the output of 'sinet doctor' (SINET_DEBUG=1 shows where it happened)"
+    ), 1
+
+
+if __name__ == "__main__":
+    main()

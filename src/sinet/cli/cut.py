@@ -1,0 +1,209 @@
+"""`sinet cut`: the person cut out of a file, a folder, a pattern or a pipe."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sinet.cli.plan import Plan
+    from sinet.pipeline.batch import Job
+    from sinet.pipeline.cut import Cut, CutOptions
+    from sinet.pipeline.segmenter import Segmenter
+
+MAX_PIPE_BYTES = 1 << 30
+"""More than this from a pipe is refused rather than kept in memory."""
+
+HELP = """Cut the person out of photos.
+
+SOURCE is a file, a folder (searched to its bottom), a pattern in quotes such as 'trip/**/*.jpg', or - for a picture
+that is piped in.
+
+ann.jpg becomes ann.out.png beside it; the folder trip becomes the same tree in trip.out, or in the folder that -o
+names. Two pictures that would share a name (ann.jpg, ann.png) keep their whole names: ann.jpg.png, ann.png.png. What
+is there already is skipped, so that a run that was stopped goes on; results of earlier runs (*.out.png, *.out/, and
+the output folder) are never sources.
+
+The format follows the name of the output: PNG, WebP, AVIF and TIFF keep the transparency, JPEG needs a background.
+
+\b
+Exit status:
+  0    done, or there already
+  1    some pictures failed; each is named
+  2    a mistake in what was asked for; nothing was done
+  3    the one picture asked for shows nobody
+  130  stopped by Ctrl-C; the same command goes on
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as it was written."""
+
+    sources: tuple[str, ...]
+    output: str | None
+    model: str | None
+    spec: str | None
+    background: str | None
+    bgcolor: tuple[int, int, int, int] | None
+    only_mask: bool
+    crop: bool
+    refine: bool
+    decontaminate: bool
+    suffix: str | None
+    overwrite: bool
+    as_json: bool
+    threads: int
+    engine: str
+    quiet: bool
+    verbose: bool
+
+
+@click.command("cut", help=HELP)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", metavar="PATH", type=click.Path(), help="A file, a folder, or - for stdout.")
+@click.option("-m", "--model", metavar="NAME|FILE", help="One of 'sinet models', or a network's file.")
+@click.option("--spec", metavar="FILE", type=click.Path(), help="What a network's file expects, if it does not say.")
+@click.option(
+    "--background",
+    metavar="WHAT",
+    help="none (transparent, the default), blur, blur:STRENGTH, a colour (white, #00b140), or a picture's file.",
+)
+@click.option(
+    "-bgc",
+    "--bgcolor",
+    metavar="R G B A",
+    type=click.IntRange(0, 255),
+    nargs=4,
+    help="A background colour as four numbers up to 255.",
+)
+@click.option("-om", "--only-mask", is_flag=True, help="Write the mask: white where the person is.")
+@click.option("--crop", is_flag=True, help="Keep only the part of the picture around the person.")
+@click.option(
+    "-a",
+    "--alpha-matting",
+    "--refine/--no-refine",
+    "refine",
+    default=True,
+    help="Fit the mask's edge to the picture's own; on unless refused.",
+)
+@click.option(
+    "-dc",
+    "--decontaminate/--no-decontaminate",
+    "decontaminate",
+    default=True,
+    help="Take the old background's colour out of soft edges; on unless refused.",
+)
+@click.option("--format", "suffix", metavar="SUFFIX", help="Format of outputs that -o does not name; png by default.")
+@click.option("--overwrite", is_flag=True, help="Replace outputs that are there already.")
+@click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
+@click.option(
+    "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
+)
+@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="Engine that runs the network.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but failures.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what becomes of every picture.")
+def command(**given: Any) -> int:
+    """Cut; the help text is `HELP`."""
+    request = Request(**given)
+    background = _background(request)
+    from sinet.cli.plan import make_plan
+    from sinet.pipeline.background import parse_background
+    from sinet.pipeline.cut import CutOptions
+
+    has_alpha = background == "none" and not request.only_mask
+    plan = make_plan(request.sources, request.output, request.suffix, has_alpha)
+    if plan.to_stdout and request.as_json:
+        raise click.UsageError("--json and the picture both want stdout; name a file with -o.")
+    options = CutOptions(
+        background=parse_background(background),
+        refine=request.refine,
+        decontaminate=request.decontaminate,
+        only_mask=request.only_mask,
+        crop=request.crop,
+    )
+    return _run(plan, request, _work(plan, _segmenter(request), options))
+
+
+def _background(request: Request) -> str:
+    if request.bgcolor is None:
+        return request.background or "none"
+    if request.background is not None:
+        raise click.UsageError("--background and --bgcolor say the same; leave one of them out.")
+    *colour, opacity = request.bgcolor
+    if opacity not in (0, 255):
+        raise click.UsageError(f"--bgcolor: a background is opaque (255) or none at all (0), not {opacity}.")
+    return "#{:02x}{:02x}{:02x}".format(*colour) if opacity else "none"
+
+
+def _segmenter(request: Request) -> "Segmenter":
+    from sinet.pipeline.segmenter import Segmenter
+    from sinet.runtime.catalog import names
+
+    return Segmenter(request.model or names()[0], spec=request.spec, engine=request.engine, threads=request.threads)
+
+
+def _work(plan: "Plan", segmenter: "Segmenter", options: "CutOptions") -> "Callable[[Job], Cut]":
+    from sinet.media.image import load_image
+    from sinet.pipeline.batch import read_file, write_file
+    from sinet.pipeline.cut import cut
+
+    def work(job: "Job") -> "Cut":
+        frame = load_image(_read_stdin()) if plan.from_stdin else read_file(job.source)
+        result = cut(frame, segmenter, options)
+        if plan.to_stdout:
+            _write_stdout(result, plan.suffix)
+        else:
+            write_file(result, job.output)
+        return result
+
+    return _debugged(work) if os.environ.get("SINET_DEBUG") == "1" else work
+
+
+def _read_stdin() -> bytes:
+    from sinet.core.errors import ImageError
+
+    encoded = sys.stdin.buffer.read(MAX_PIPE_BYTES + 1)
+    if len(encoded) > MAX_PIPE_BYTES:
+        raise ImageError(f"more than {MAX_PIPE_BYTES} bytes were piped in, too many for a picture; give it as a file")
+    return encoded
+
+
+def _write_stdout(result: "Cut", suffix: str) -> None:
+    from sinet.media.sinks import encode_image
+
+    sys.stdout.buffer.write(encode_image(result.pixels, suffix, icc_profile=result.icc_profile))
+    sys.stdout.buffer.flush()
+
+
+def _debugged(work: "Callable[[Job], Cut]") -> "Callable[[Job], Cut]":
+    def tell(job: "Job") -> "Cut":
+        try:
+            return work(job)
+        except Exception:
+            import traceback
+
+            traceback.print_exc()
+            raise
+
+    return tell
+
+
+def _run(plan: "Plan", request: Request, work: "Callable[[Job], Cut]") -> int:
+    from sinet.cli.report import Report
+    from sinet.pipeline.batch import run_batch
+
+    report = Report(plan, quiet=request.quiet, verbose=request.verbose, silent_stdout=request.as_json)
+    try:
+        for item in run_batch(plan.jobs, work, overwrite=request.overwrite or plan.to_stdout):
+            report.add(item)
+    except KeyboardInterrupt:
+        report.say(f"stopped after {len(report.items)} of {len(plan.jobs)}; the same command does the rest")
+        raise
+    status = report.close()
+    if request.as_json:
+        click.echo(report.to_json())
+    return status

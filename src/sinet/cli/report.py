@@ -1,0 +1,151 @@
+"""What is said while pictures are cut and after: data on stdout, words on stderr."""
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sinet.cli.plan import Plan
+from sinet.pipeline.batch import Item
+
+QUIET_S, PAUSE_S = 2.0, 10.0
+"""Where stderr is no terminal, progress is first said after the one, and then every so often as the other says."""
+
+
+class Progress:
+    """A count, a rate and the time left: one line that is rewritten on a terminal, now and then a line elsewhere."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self.total, self.quiet = total, quiet
+        self.seen = self.worked = self.width = 0
+        self.rewrites = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.begun = time.monotonic()
+        self.next_s = 0.0 if self.rewrites else QUIET_S
+
+    def step(self, item: Item) -> None:
+        """Count one item and say so if it is time."""
+        self.seen += 1
+        self.worked += item.status != "skipped"
+        elapsed_s = time.monotonic() - self.begun
+        if self.quiet or self.total == 1 or elapsed_s < self.next_s:
+            return
+        self.next_s = elapsed_s + (0.1 if self.rewrites else PAUSE_S)
+        rate = max(self.worked, 1) / max(elapsed_s, 1e-3)
+        left_s = (self.total - self.seen) / rate
+        line = f"{self.seen} of {self.total}, {rate:.1f} a second, about {left_s:.0f} s left"
+        if self.rewrites:
+            click.echo("\r" + line.ljust(self.width), err=True, nl=False)
+            self.width = len(line)
+        else:
+            click.echo(line, err=True)
+
+    def say(self, sentence: str) -> None:
+        """Say something on a line of its own."""
+        self.clear()
+        click.echo(sentence, err=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.width:
+            click.echo("\r" + " " * self.width + "\r", err=True, nl=False)
+            self.width = 0
+
+
+class Report:
+    """Hears of every item, says what a reader needs at once, and the rest at the end.
+
+    Args:
+        plan: what will be done.
+        quiet: say failures only.
+        verbose: say what becomes of every picture.
+        silent_stdout: stdout is for other data.
+    """
+
+    def __init__(self, plan: Plan, *, quiet: bool, verbose: bool, silent_stdout: bool) -> None:
+        self.plan, self.quiet, self.verbose = plan, quiet, verbose
+        self.silent_stdout = silent_stdout or quiet or plan.to_stdout
+        self.items: list[Item] = []
+        self.progress = Progress(len(plan.jobs), quiet)
+        self.begun = time.monotonic()
+
+    def add(self, item: Item) -> None:
+        """Hear of one item."""
+        self.items.append(item)
+        if item.status == "empty":
+            self.say(f"no person found in {item.source}; {item.output} is written, but nothing in it is kept")
+        elif item.status == "skipped" and (self.plan.single or self.verbose):
+            self.say(f"{item.reason}; nothing was done for {item.source} (--overwrite replaces it)")
+        elif item.status == "ok" and self.verbose:
+            self.say(f"{item.source} -> {item.output} (person on {item.area:.0%} of it, {item.seconds:.2f} s)")
+        if self.plan.home is None and item.status != "failed":
+            self.place(item.output)
+        self.progress.step(item)
+
+    def close(self) -> int:
+        """Say what there is to say at the end, and give the exit status."""
+        self.progress.clear()
+        failed = [item for item in self.items if item.status == "failed"]
+        if not self.plan.single:
+            if self.plan.home is not None and len(failed) < len(self.items):
+                self.place(self.plan.home)
+            self.say(self.summary())
+        for item in failed:
+            click.echo(f"sinet: {item.reason}", err=True)
+        if failed:
+            return 1
+        return 3 if self.plan.single and self.items[0].status == "empty" else 0
+
+    def say(self, sentence: str) -> None:
+        """Say something, unless only failures are to be said."""
+        if not self.quiet:
+            self.progress.say(sentence)
+
+    def place(self, path: Path) -> None:
+        """Say where a result lies: its path, byte for byte, on stdout."""
+        if not self.silent_stdout:
+            self.progress.clear()
+            click.echo(os.fsencode(path))
+
+    def summary(self) -> str:
+        """One line of counts."""
+        count = Counter(item.status for item in self.items)
+        parts = [f"{count['ok'] + count['empty']} cut out"]
+        said = [
+            (count["empty"], "of them with nobody in it"),
+            (count["skipped"], "there already"),
+            (count["failed"], "failed"),
+            (self.plan.found.ignored, "other files left alone"),
+            (self.plan.found.results, "results of an earlier run left alone"),
+            (self.plan.found.links, "linked folders not entered"),
+        ]
+        parts += [f"{number} {what}" for number, what in said if number]
+        return ", ".join(parts)
+
+    def to_json(self) -> str:
+        """The whole report as one document."""
+        count = Counter(item.status for item in self.items)
+        totals: dict[str, Any] = {status: count[status] for status in ("ok", "empty", "skipped", "failed")}
+        totals |= {
+            "ignored": self.plan.found.ignored,
+            "results": self.plan.found.results,
+            "links": self.plan.found.links,
+        }
+        totals["seconds"] = round(time.monotonic() - self.begun, 3)
+        return json.dumps({"items": [_plain(item) for item in self.items], "totals": totals}, indent=1)
+
+
+def _plain(item: Item) -> dict[str, Any]:
+    return {
+        "source": str(item.source),
+        "output": str(item.output),
+        "status": item.status,
+        "reason": item.reason,
+        "area": None if item.area is None else round(float(item.area), 6),
+        "box": None if item.box is None else [int(edge) for edge in item.box],
+        "seconds": round(item.seconds, 4),
+    }

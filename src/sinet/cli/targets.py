@@ -1,0 +1,114 @@
+"""Where to write: the output of every picture, known and checked before the first is read.
+
+| `-o` | output |
+|---|---|
+| left out | `ann.jpg` -> `ann.out.png` beside it; `photos/` -> the same tree in `photos.out/` |
+| a file | that file, for one picture |
+| a folder | the same tree in it: `ann.png`; where it lies within the folder that is searched, `ann.out.png` |
+
+Two pictures that would share an output (`ann.jpg`, `ann.png`) keep their whole names: `ann.jpg.png`, `ann.png.png`.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from sinet.cli.sources import OURS, Found, Picture
+from sinet.core.errors import OutputError
+from sinet.pipeline.batch import Job
+
+
+def name_outputs(found: Found, output: Path | None, suffix: str) -> list[Job]:
+    """Give every picture its output.
+
+    Args:
+        found: the pictures.
+        output: the folder that keeps their tree, or None to stay beside the sources.
+        suffix: of the outputs, with the dot.
+
+    Raises:
+        OutputError: the folder cannot be one, or an output would lie on a source or on another output.
+    """
+    if output is not None:
+        check_folder(output, found)
+    within = output is not None and any(_lies_in(output, folder) for folder in found.searched)
+    end = OURS + suffix if within else suffix
+    jobs = [Job(p.path, path) for p, path in zip(found.pictures, _paths(found.pictures, output, end), strict=True)]
+    check_apart(jobs)
+    return jobs
+
+
+def check_folder(output: Path, found: Found) -> None:
+    """Refuse an output folder that is a file, or the very folder that is searched.
+
+    Raises:
+        OutputError: saying which.
+    """
+    existing = next(path for path in (output, *output.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise OutputError(f"{output}: {existing} is a file, and several pictures need a folder; give another -o")
+    if not os.access(existing, os.W_OK):
+        raise OutputError(f"{output}: nothing may be written to {existing}; give another -o or change its permissions")
+    if any(output.exists() and folder.samefile(output) for folder in found.searched):
+        raise OutputError(f"{output}: this is the folder of the sources; give another -o, or leave it out")
+
+
+def _paths(pictures: Sequence[Picture], output: Path | None, end: str) -> list[Path]:
+    """The output of each picture, by whole names where stems would meet; also where a file system knows no case."""
+    whole: set[int] = set()
+    while True:
+        paths = [_path(picture, output, end, i in whole) for i, picture in enumerate(pictures)]
+        meeting: dict[str, list[int]] = defaultdict(list)
+        for i, path in enumerate(paths):
+            meeting[str(path).casefold()].append(i)
+        new = {i for group in meeting.values() if len(group) > 1 for i in group} - whole
+        if not new:
+            return paths
+        whole |= new
+
+
+def _path(picture: Picture, output: Path | None, end: str, whole: bool) -> Path:
+    name = picture.place.name if whole else picture.place.stem
+    if output is not None:
+        return output / picture.place.parent / (name + end)
+    if picture.root is None:
+        return picture.path.parent / (name + OURS + end)
+    return beside(picture.root) / picture.place.parent / (name + end)
+
+
+def beside(folder: Path) -> Path:
+    """The folder that a folder's results go to where no other is asked for: its own name with `.out`.
+
+    Raises:
+        OutputError: there is nothing beside the root of a file system.
+    """
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    if not named.name:
+        raise OutputError(f"{folder}: nothing lies beside the root folder; say where to write with -o")
+    return named.with_name(named.name + OURS)
+
+
+def check_apart(jobs: Sequence[Job]) -> None:
+    """Refuse outputs that would replace a source or one another.
+
+    Raises:
+        OutputError: naming the files.
+    """
+    sources = {_real(job.source) for job in jobs}
+    writers: dict[Path, Path] = {}
+    for job in jobs:
+        if _real(job.output) in sources or (job.output.exists() and job.output.samefile(job.source)):
+            raise OutputError(f"{job.output}: the output of {job.source} would replace a source; give another -o")
+        other = writers.setdefault(job.output, job.source)
+        if other != job.source:
+            raise OutputError(f"{other} and {job.source} would both be written to {job.output}; cut them one by one")
+
+
+def _real(path: Path) -> Path:
+    # The last part is kept: renaming a result onto a link replaces the link, not what it points to.
+    return path.parent.resolve() / path.name
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
