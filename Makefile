@@ -31,8 +31,9 @@ check: $(VENV)/.dev ## format, lint, types, layers, documentation
 format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: $(VENV)/.base ## measure the time of every stage on this machine
-	@$(BIN)/sinet bench
+bench: $(VENV)/.dev ## measure the time of every stage on this machine, then of the pure functions
+	@$(BIN)/sinet bench --against portrait-official
+	@$(BIN)/python -m pytest benchmarks
 
 docs: $(VENV)/.dev ## build the documentation
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,21 +1,23 @@
-"""Put the help of each verb into the command line's page, so that it is written once: in the program."""
+"""Put into the pages what is written elsewhere: the verbs' help in the program, the model cards beside the models."""
 
+import re
 from typing import Any
 
 import click
 
 from sinet.cli import VERBS, group
+from sinet.runtime.catalog import model_path
 
-MARK = "<!-- help of every verb -->"
+HELP = re.compile("<!-- help of every verb -->")
+CARD = re.compile("<!-- card of (.+) -->")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace the mark by the help texts."""
-    return markdown.replace(MARK, "\n".join(_sections())) if MARK in markdown else markdown
-
-
-def _sections() -> list[str]:
-    return [f"## sinet {verb}\n\n```text\n{_help(verb)}\n```\n" for verb in VERBS]
+    """Replace the marks by what they stand for."""
+    markdown = HELP.sub(
+        lambda _: "\n".join(f"## sinet {verb}\n\n```text\n{_help(verb)}\n```\n" for verb in VERBS), markdown
+    )
+    return CARD.sub(lambda mark: model_path(mark[1], ".md").read_text(encoding="utf-8"), markdown)
 
 
 def _help(verb: str) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sinet.core.spec import spec_from_json
+from sinet.core.spec import spec_from_json, spec_to_json
+from sinet.runtime.catalog import find_model
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -47,31 +48,24 @@ def desk(tmp_path: Path, portrait_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with Image.open(portrait_path) as image:
         portrait = image.convert("RGB")
     for name in ("photo.jpg", "photos/ann.jpg", "photos/trip/ben.png", "people/images/ann.jpg"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        portrait.save(path)
+        portrait.save(place(tmp_path / name))
     rows, columns = np.mgrid[:512, :512]
-    Image.fromarray(np.uint8(255 * (((rows - 380) / 330) ** 2 + ((columns - 230) / 170) ** 2 < 1))).save(
-        make_folder(tmp_path / "people" / "masks") / "ann.png"
-    )
-    ramp = np.broadcast_to(np.linspace(0, 255, 600, dtype=np.uint8)[None, :, None], (400, 600, 3))
-    Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / "beach.jpg")
+    person = ((rows - 380) / 330) ** 2 + ((columns - 230) / 170) ** 2 < 1
+    Image.fromarray(np.uint8(255 * person)).save(place(tmp_path / "people/masks/ann.png"))
+    for name in ("beach.jpg", "rooms/hall.jpg"):
+        Image.linear_gradient("L").convert("RGB").save(place(tmp_path / name))
     network(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def make_folder(path: Path) -> Path:
-    path.mkdir(parents=True)
+def place(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def network(folder: Path) -> None:
     """`net.onnx` and `net.json`: a packaged network under a stranger's name."""
-    from sinet.runtime.catalog import find_model
-
-    from sinet.core.spec import spec_to_json
-
     model = find_model("portrait-official")
     shutil.copy(model.path, folder / "net.onnx")
     (folder / "net.json").write_text(spec_to_json(model.spec), encoding="utf-8")
