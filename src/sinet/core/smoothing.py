@@ -1,0 +1,55 @@
+"""Local averages of planes: the box filter, and the Gaussian that three of them make."""
+
+import numpy as np
+
+from sinet.core.types import Float
+
+
+def box_mean(planes: Float, radius: int) -> Float:
+    """Mean over a square window of 2 radius + 1 pixels, cut at the border.
+
+    Args:
+        planes: (H, W) or (H, W, C) float32.
+        radius: pixels to each side; 0 changes nothing.
+
+    Returns:
+        The same shape, float32. The cost does not depend on the radius.
+    """
+    for axis in (0, 1):
+        planes = _running_mean(planes, radius, axis)
+    return planes
+
+
+def _running_mean(planes: Float, radius: int, axis: int) -> Float:
+    length = planes.shape[axis]
+    radius = min(radius, length - 1)
+    if radius < 1:
+        return planes
+    last = np.minimum(np.arange(length) + radius, length - 1)
+    first = np.arange(length) - radius
+    # float64: differences of running sums lose digits.
+    sums = np.cumsum(planes, axis=axis, dtype=np.float64)
+    window = np.take(sums, last, axis=axis)
+    inner = int(np.searchsorted(first, 1))
+    rest = [slice(None)] * planes.ndim
+    rest[axis] = slice(inner, None)
+    window[tuple(rest)] -= np.take(sums, first[inner:] - 1, axis=axis)
+    counts = (last - np.maximum(first, 0) + 1).astype(np.float64)
+    shape = [1] * planes.ndim
+    shape[axis] = length
+    window /= counts.reshape(shape)
+    return window.astype(np.float32)
+
+
+def gaussian_mean(planes: Float, sigma: float) -> Float:
+    """A Gaussian average by three box filters of the same variance in all, cut at the border.
+
+    Args:
+        planes: (H, W) or (H, W, C) float32.
+        sigma: standard deviation in pixels; below half a pixel nothing is changed.
+    """
+    # A box of radius r has the variance r (r + 1) / 3; three of them shall have sigma squared.
+    radius = round((np.sqrt(1 + 4 * sigma**2) - 1) / 2)
+    for _ in range(3):
+        planes = box_mean(planes, radius)
+    return planes

@@ -1,0 +1,89 @@
+"""One picture in, one alpha out. Stateless: two threads may share a segmenter, two pictures never know each other."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sinet.core.composite import composite
+from sinet.core.postprocess import person_probability
+from sinet.core.preprocess import preprocess
+from sinet.core.resample import resize_map
+from sinet.core.spec import ModelSpec
+from sinet.core.types import Alpha, Frame, Rgb8
+from sinet.media.image import ImageSource, load_image
+from sinet.pipeline.refine import refine as refine_edges
+from sinet.runtime.backend import open_backend
+from sinet.runtime.catalog import catalog, find_model
+
+PAPER = np.full((1, 1, 3), 255, np.uint8)
+"""What a picture with transparent parts is laid on before the network looks at it: white."""
+
+
+class Segmenter:
+    """A network, ready to find the person in pictures.
+
+    Args:
+        model: a packaged model's name, or the path of a network; None is the catalogue's default.
+        spec: a JSON file with the spec, for a network that carries none.
+        engine: which engine runs it; "auto" chooses by the file.
+        threads: how many threads one run may use.
+
+    Raises:
+        ModelError: no such model, or it cannot be run.
+        SpecError: the spec is not what it must be.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        spec: str | Path | None = None,
+        engine: str = "auto",
+        threads: int = 1,
+    ) -> None:
+        found = find_model(catalog().default if model is None else model, spec, engine)
+        self.backend = open_backend(found, engine, threads)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the network expects and how its answer is read."""
+        return self.backend.spec
+
+    def coarse(self, rgb: Rgb8) -> Alpha:
+        """The network's own mask of the whole picture, at the network's size.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+
+        Returns:
+            (h, w) float32 in [0, 1].
+        """
+        x, _ = preprocess(rgb, self.spec.preprocess)
+        return person_probability(self.backend.run(x), self.spec.output)
+
+    def probability(self, rgb: Rgb8) -> Alpha:
+        """The network's own mask brought bilinearly to the picture's size, (H, W) float32 in [0, 1]."""
+        return resize_map(self.coarse(rgb), (rgb.shape[0], rgb.shape[1]))
+
+    def alpha(self, picture: ImageSource | Frame, *, refine: bool = True) -> Alpha:
+        """How opaque the person is at every pixel.
+
+        Args:
+            picture: a path, bytes, binary file, PIL image, NumPy array or `Frame`.
+            refine: put the edges where the picture's edges are; otherwise enlarge the network's mask bilinearly.
+
+        Returns:
+            (H, W) float32 in [0, 1] at the picture's own upright size, never stretched to fill the range; transparent
+            parts of the picture stay transparent.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        frame = picture if isinstance(picture, Frame) else load_image(picture)
+        if frame.alpha is None:
+            seen, own = frame.rgb, None
+        else:
+            own = frame.alpha.astype(np.float32) / np.float32(255)
+            seen = composite(frame.rgb, PAPER, own)
+        alpha = refine_edges(self.coarse(seen), seen) if refine else self.probability(seen)
+        return alpha if own is None else alpha * own
