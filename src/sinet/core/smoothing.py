@@ -1,6 +1,7 @@
 """Local averages of planes: the box filter, and the Gaussian that three of them make."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sinet.core.types import Float
 
@@ -25,8 +26,8 @@ def _running_mean(planes: Float, radius: int, axis: int) -> Float:
     radius = min(radius, length - 1)
     if radius < 1:
         return planes
-    last = np.minimum(np.arange(length) + radius, length - 1)
-    first = np.arange(length) - radius
+    places: NDArray[np.intp] = np.arange(length, dtype=np.intp)
+    last, first = np.minimum(places + radius, length - 1), places - radius
     # float64: differences of running sums lose digits.
     sums = np.cumsum(planes, axis=axis, dtype=np.float64)
     window = np.take(sums, last, axis=axis)

@@ -7,8 +7,8 @@ Nothing is approximated: the rewritten network computes the same function, up to
 2. Batch norm is folded into the convolution before it; across a bilinear enlargement too, since enlarging keeps
    constants. After a residual it stays as one scale on the residual path.
 3. The channel shuffle disappears into the order of the weights that follow it.
-4. PReLU becomes max(x, a x), which equals it wherever a <= 1. A channel with a > 1 is first turned over: its producer is
-   scaled by -a, its slope becomes 1 / a, and every consumer, all linear in it, is scaled by -1.
+4. PReLU becomes max(x, a x), which equals it wherever a <= 1. A channel with a > 1 is first turned over: its producer
+   is scaled by -a, its slope becomes 1 / a, and every consumer, all linear in it, is scaled by -1.
 5. The gate 1 - max(softmax) of two classes becomes sigmoid(-|difference|), and the head gives one logit, the difference
    person - background, instead of two; both by plain broadcasting.
 
@@ -195,8 +195,8 @@ def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 def conv_with(like: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
     """A convolution of the same geometry with these weights."""
     outputs, inputs = weight.shape[0], weight.shape[1] * like.groups
-    kernel, stride, padding = cast("tuple[int, int]", like.kernel_size), like.stride, like.padding
-    made = nn.Conv2d(inputs, outputs, kernel, cast("tuple[int, int]", stride), padding, groups=like.groups, bias=False)
+    kernel, stride, padding = (cast("tuple[int, int]", x) for x in (like.kernel_size, like.stride, like.padding))
+    made = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=like.groups, bias=False)
     made.weight = nn.Parameter(weight.contiguous())
     made.bias = None if bias is None else nn.Parameter(bias)
     return made

@@ -1,4 +1,4 @@
-"""Deployed network -> ONNX, shaped so that ONNX Runtime keeps its blocked layout from the first convolution to the last.
+"""Deployed network -> ONNX in which ONNX Runtime keeps its blocked layout from the first convolution to the last.
 
 ONNX Runtime runs convolutions on a layout of its own (channels in blocks of 8 or 16) and copies a map back and forth
 around every operator that does not know it: PReLU, Max, and products with a constant per channel among them. So here
@@ -85,6 +85,9 @@ class LinearHead(nn.Module):
     weights over the shifted, enlarging columns, one block of w columns per kernel row; `left` the shifted, enlarging
     rows.
     """
+
+    right: Tensor
+    left: Tensor
 
     def __init__(self, kernel: Tensor, size: Size) -> None:
         super().__init__()
@@ -184,7 +187,7 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
             network, (example,), dynamo=True, verbose=False, input_names=["image"], output_names=["logits"]
         )
     assert program is not None
-    model = onnxslim.slim(program.model_proto)
+    model = cast("onnx.ModelProto", onnxslim.slim(program.model_proto))
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {SPEC_KEY: spec_to_json(spec)})
     for node in model.graph.node:  # the exporter's notes on its own source lines, larger than the graph itself

@@ -4,6 +4,8 @@ Source: Park et al., SINet, arXiv:1911.09099v4, section 3 (spatial squeeze modul
 together with the authors' published networks, whose weights these parts must carry unchanged.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,7 +65,7 @@ class SqueezeExcitation(nn.Module):
         super().__init__()
         widths = [channels, channels] if reduction == 1 else [channels, channels // reduction, channels]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.PReLU(outputs)]
         self.gate = nn.Sequential(*layers)
 

@@ -153,8 +153,9 @@ def enlarge_rows(planes: Float, height: int, rows: slice) -> Float:
     position = (np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(
         source / height
     ) - np.float32(0.5)
-    position = np.clip(position, 0, source - 1)
+    position = np.clip(position, 0, source - 1, dtype=np.float32)
     upper = np.floor(position).astype(np.intp)
     part = (position - upper).astype(np.float32)[:, None, None]
     lower = np.minimum(upper + 1, source - 1)
-    return planes[upper] * (1 - part) + planes[lower] * part
+    enlarged: Float = planes[upper] * (np.float32(1) - part) + planes[lower] * part
+    return enlarged

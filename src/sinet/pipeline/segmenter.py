@@ -83,7 +83,7 @@ class Segmenter:
         if frame.alpha is None:
             seen, own = frame.rgb, None
         else:
-            own = frame.alpha.astype(np.float32) / np.float32(255)
+            own: Alpha | None = frame.alpha.astype(np.float32) / np.float32(255)
             seen = composite(frame.rgb, PAPER, own)
         alpha = refine_edges(self.coarse(seen), seen) if refine else self.probability(seen)
         return alpha if own is None else alpha * own

@@ -1,21 +1,26 @@
 """ONNX Runtime behind the `Backend` protocol."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sinet.core.errors import MissingExtraError, ModelError, ShapeError
+from sinet.core.errors import ModelError, ShapeError
 from sinet.core.types import Logits, NetInput
 from sinet.runtime.backend import ModelFile
 
 
-def _session(path: Path, threads: int) -> Any:
+def _runtime() -> Any:
     try:
-        import onnxruntime as ort
+        return import_module("onnxruntime")
     except ImportError as error:
-        raise MissingExtraError("running ONNX files", "onnx") from error
-    options: Any = ort.SessionOptions()
+        raise ModelError("onnxruntime is not installed; run: pip install --upgrade sinet") from error
+
+
+def _session(path: Path, threads: int) -> Any:
+    ort = _runtime()
+    options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
@@ -49,10 +54,8 @@ class OnnxBackend:
     """
 
     def __init__(self, model: ModelFile, threads: int = 1) -> None:
-        import onnxruntime as ort
-
         self._session = _session(model.path, threads)
-        self.name = f"onnxruntime {ort.__version__}"
+        self.name = f"onnxruntime {_runtime().__version__}"
         self.spec = model.spec
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
