@@ -48,6 +48,12 @@ def colour_of(image: Image.Image) -> Colour:
     return Colour()
 
 
+def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """An RGB image whose colours are in `profile`, in sRGB; as it is where the profile is damaged."""
+    to_srgb = _to_srgb(profile, "RGB")
+    return image if to_srgb is None else to_srgb.apply(image)
+
+
 def _space(profile: bytes) -> bytes | None:
     """The colour space that an ICC profile's header names; None for what is not a whole profile."""
     whole = len(profile) >= 132 and profile[36:40] == b"acsp" and int.from_bytes(profile[:4], "big") <= len(profile)

@@ -1,13 +1,13 @@
 """One still picture out: the format follows the name, and the file is there whole or not at all."""
 
+import errno
 import os
 import secrets
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from PIL import Image
 
 from sinet.core.errors import ImageError, OutputError
 from sinet.core.types import Alpha8, AnyArray, Rgb8, Rgba8
+from sinet.media.colour import convert_to_srgb
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class OutputFormat:
         options: what its encoder is told.
         mask_options: what it is told for a mask instead, where that differs.
         holds_alpha: whether it can be see-through.
-        holds_profile: whether a colour profile can be embedded.
+        holds_profile: whether a colour profile can be embedded; where not, colours are converted to sRGB.
         max_side_px: the longest side it can hold; None where only memory limits it.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    options: Mapping[str, object] = _NO_OPTIONS
+    options: Mapping[str, object]
     mask_options: Mapping[str, object] | None = None
     holds_alpha: bool = True
     holds_profile: bool = True
@@ -80,12 +80,19 @@ _JPEG = OutputFormat(
 )
 # LZW with the horizontal predictor, which every TIFF reader knows: 57 ms, 2.67 MB; deflate: 209 ms, 2.48 MB.
 _TIFF = OutputFormat("TIFF", (".tif", ".tiff"), {"compression": "tiff_lzw", "tiffinfo": {317: 2}})
-_BMP = OutputFormat("BMP", (".bmp",), holds_alpha=False, holds_profile=False)
+_BMP = OutputFormat("BMP", (".bmp",), {}, holds_alpha=False, holds_profile=False)
 
 OUTPUT_FORMATS: dict[str, OutputFormat] = {
     suffix: row for row in (_PNG, _WEBP, _AVIF, _JPEG, _TIFF, _BMP) for suffix in row.suffixes
 }
 """Suffix in lower case -> how such a file is written."""
+
+_WAYS_OUT: dict[int | None, str] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or choose another disk"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file stands where a folder is needed; choose another folder"),
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 
 
 def check_output(path: str | os.PathLike[str], has_alpha: bool) -> None:
@@ -110,7 +117,8 @@ def encode_image(pixels: Alpha8 | Rgb8 | Rgba8, suffix: str, *, icc_profile: byt
     Args:
         pixels: (H, W) mask, (H, W, 3) picture or (H, W, 4) cut-out with straight alpha; uint8.
         suffix: which format, as the end of a file name: ".png".
-        icc_profile: the RGB profile that the colours are in; embedded where the format can, never in a mask.
+        icc_profile: the RGB profile that the colours are in, as `load_image` gives it; embedded, but never in a mask.
+            BMP cannot hold one: the colours are converted to sRGB.
 
     Raises:
         ImageError: the array is no picture.
@@ -142,9 +150,8 @@ def save_image(
         _replace(Path(os.path.realpath(path)), content, name)
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise OutputError(
-            f"{name} cannot be written ({words.lower()}); free some space, or choose a folder that you may write to"
-        ) from error
+        way_out = _WAYS_OUT.get(getattr(error, "errno", None), "choose another place or name")
+        raise OutputError(f"{name} cannot be written ({words.lower()}); {way_out}") from error
 
 
 def _format_for(suffix: str, has_alpha: bool, name: str) -> OutputFormat:
@@ -166,12 +173,16 @@ def _encode(pixels: AnyArray, suffix: str, icc_profile: bytes | None, name: str)
             f"{name}: {row.name} holds at most {row.max_side_px} pixels a side, this is {width}x{height}; use .png"
         )
     options: dict[str, Any] = dict(row.options if mode != "L" or row.mask_options is None else row.mask_options)
-    if row.holds_profile and icc_profile is not None and mode != "L":
-        options["icc_profile"] = icc_profile
     shown = _without_hidden_colours(pixels) if mode == "RGBA" else pixels
     content = BytesIO()
     try:
-        Image.fromarray(np.ascontiguousarray(shown)).save(content, row.name, **options)
+        image = Image.fromarray(np.ascontiguousarray(shown))
+        if icc_profile is not None and mode != "L":
+            if row.holds_profile:
+                options["icc_profile"] = icc_profile
+            else:
+                image = convert_to_srgb(image, icc_profile)
+        image.save(content, row.name, **options)
     except MemoryError as error:
         raise OutputError(f"{name}: {width}x{height} pixels do not fit into memory as {row.name}; use .png") from error
     except (OSError, ValueError, RuntimeError, SystemError) as error:
