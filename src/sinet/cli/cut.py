@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from sinet.pipeline.cut import Cut, CutOptions
     from sinet.pipeline.segmenter import Segmenter
 
-MAX_PIPE_BYTES = 1 << 30
-"""More than this from a pipe is refused rather than kept in memory."""
-
 HELP = """Cut the person out of photos.
 
 SOURCE is a file, a folder (searched to its bottom), a pattern in quotes such as 'trip/**/*.jpg', or - for a picture
@@ -108,29 +105,39 @@ class Request:
 @click.option("-v", "--verbose", is_flag=True, help="Say what becomes of every picture.")
 def command(**given: Any) -> int:
     """Cut; the help text is `HELP`."""
-    request = Request(**given)
-    background = _background(request)
     from sinet.cli.plan import make_plan
-    from sinet.pipeline.background import parse_background
-    from sinet.pipeline.cut import CutOptions
+    from sinet.pipeline.background import Transparent
+    from sinet.pipeline.segmenter import Segmenter
 
-    has_alpha = background == "none" and not request.only_mask
+    request = Request(**given)
+    options = _options(request)
+    has_alpha = isinstance(options.background, Transparent) and not options.only_mask
     plan = make_plan(request.sources, request.output, request.suffix, has_alpha)
     if plan.to_stdout and request.as_json:
         raise click.UsageError("--json and the picture both want stdout; name a file with -o.")
-    options = CutOptions(
-        background=parse_background(background),
+    segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
+    return _run(plan, request, _work(plan, segmenter, options))
+
+
+def _options(request: Request) -> "CutOptions":
+    from sinet.pipeline.background import parse_background
+    from sinet.pipeline.cut import CutOptions
+
+    text = _background(request)
+    if request.only_mask and text != "none":
+        raise click.UsageError("--only-mask writes no background; leave one of the two out.")
+    return CutOptions(
+        background=parse_background(text),
         refine=request.refine,
         decontaminate=request.decontaminate,
         only_mask=request.only_mask,
         crop=request.crop,
     )
-    return _run(plan, request, _work(plan, _segmenter(request), options))
 
 
 def _background(request: Request) -> str:
     if request.bgcolor is None:
-        return request.background or "none"
+        return "none" if request.background is None else request.background
     if request.background is not None:
         raise click.UsageError("--background and --bgcolor say the same; leave one of them out.")
     *colour, opacity = request.bgcolor
@@ -139,44 +146,25 @@ def _background(request: Request) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour) if opacity else "none"
 
 
-def _segmenter(request: Request) -> "Segmenter":
-    from sinet.pipeline.segmenter import Segmenter
-    from sinet.runtime.catalog import names
-
-    return Segmenter(request.model or names()[0], spec=request.spec, engine=request.engine, threads=request.threads)
-
-
 def _work(plan: "Plan", segmenter: "Segmenter", options: "CutOptions") -> "Callable[[Job], Cut]":
+    from sinet.core.errors import ImageError
     from sinet.media.image import load_image
-    from sinet.pipeline.batch import read_file, write_file
+    from sinet.media.sinks import encode_image, save_image
     from sinet.pipeline.cut import cut
 
     def work(job: "Job") -> "Cut":
-        frame = load_image(_read_stdin()) if plan.from_stdin else read_file(job.source)
+        if job.source.is_dir() and not os.access(job.source, os.R_OK | os.X_OK):
+            raise ImageError(f"{job.source} is a folder that you may not read; change its permissions")
+        frame = load_image(sys.stdin.buffer if plan.from_stdin else job.source)
         result = cut(frame, segmenter, options)
         if plan.to_stdout:
-            _write_stdout(result, plan.suffix)
+            sys.stdout.buffer.write(encode_image(result.pixels, plan.suffix, icc_profile=result.icc_profile))
+            sys.stdout.buffer.flush()
         else:
-            write_file(result, job.output)
+            save_image(result.pixels, job.output, icc_profile=result.icc_profile)
         return result
 
     return _debugged(work) if os.environ.get("SINET_DEBUG") == "1" else work
-
-
-def _read_stdin() -> bytes:
-    from sinet.core.errors import ImageError
-
-    encoded = sys.stdin.buffer.read(MAX_PIPE_BYTES + 1)
-    if len(encoded) > MAX_PIPE_BYTES:
-        raise ImageError(f"more than {MAX_PIPE_BYTES} bytes were piped in, too many for a picture; give it as a file")
-    return encoded
-
-
-def _write_stdout(result: "Cut", suffix: str) -> None:
-    from sinet.media.sinks import encode_image
-
-    sys.stdout.buffer.write(encode_image(result.pixels, suffix, icc_profile=result.icc_profile))
-    sys.stdout.buffer.flush()
 
 
 def _debugged(work: "Callable[[Job], Cut]") -> "Callable[[Job], Cut]":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sinet.cli.sources import Found, find_pictures
-from sinet.cli.targets import beside, check_apart, name_outputs
+from sinet.cli.targets import beside, check_apart, check_folder, name_outputs
 from sinet.core.errors import ImageError, OutputError
 from sinet.media.image import IMAGE_SUFFIXES
 from sinet.media.sinks import check_output
@@ -72,6 +72,7 @@ def _on_disk(sources: Sequence[str], output: str | None, suffix: str) -> Plan:
     found = find_pictures(sources, IMAGE_SUFFIXES, Path(output) if output else None)
     if len(sources) == 1 and not found.searched and output and not _is_folder(output):
         jobs = [Job(found.pictures[0].path, Path(output))]
+        check_folder(Path(output).absolute().parent)
         check_apart(jobs)
         return Plan(jobs, found, suffix, single=True)
     jobs = name_outputs(found, Path(output) if output else None, suffix)

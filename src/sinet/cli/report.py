@@ -15,6 +15,7 @@ from sinet.pipeline.batch import Item
 
 QUIET_S, PAUSE_S = 2.0, 10.0
 """Where stderr is no terminal, progress is first said after the one, and then every so often as the other says."""
+DONE = {"empty": "of them with nobody in the picture", "skipped": "there already", "failed": "failed"}
 
 
 class Progress:
@@ -77,11 +78,13 @@ class Report:
         """Hear of one item."""
         self.items.append(item)
         if item.status == "empty":
-            self.say(f"no person found in {item.source}; {item.output} is written, but nothing in it is kept")
+            kept = f"; {_name(item.output)} holds nothing that could be kept" if self.plan.single else ""
+            self.say(f"no person found in {_name(item.source)}{kept}")
         elif item.status == "skipped" and (self.plan.single or self.verbose):
-            self.say(f"{item.reason}; nothing was done for {item.source} (--overwrite replaces it)")
+            self.say(f"{item.reason}; nothing was done for {_name(item.source)} (--overwrite replaces it)")
         elif item.status == "ok" and self.verbose:
-            self.say(f"{item.source} -> {item.output} (person on {item.area:.0%} of it, {item.seconds:.2f} s)")
+            area, seconds = f"{item.area:.0%} of the picture", f"{item.seconds:.2f} s"
+            self.say(f"{_name(item.source)} -> {_name(item.output)}: the person covers {area}; {seconds}")
         if self.plan.home is None and item.status != "failed":
             self.place(item.output)
         self.progress.step(item)
@@ -113,18 +116,12 @@ class Report:
 
     def summary(self) -> str:
         """One line of counts."""
-        count = Counter(item.status for item in self.items)
-        parts = [f"{count['ok'] + count['empty']} cut out"]
-        said = [
-            (count["empty"], "of them with nobody in it"),
-            (count["skipped"], "there already"),
-            (count["failed"], "failed"),
-            (self.plan.found.ignored, "other files left alone"),
-            (self.plan.found.results, "results of an earlier run left alone"),
-            (self.plan.found.links, "linked folders not entered"),
-        ]
-        parts += [f"{number} {what}" for number, what in said if number]
-        return ", ".join(parts)
+        count, found = Counter(item.status for item in self.items), self.plan.found
+        done = [f"{count['ok'] + count['empty']} cut out"]
+        done += [f"{count[status]} {words}" for status, words in DONE.items() if count[status]]
+        left = {"other file": found.ignored, "earlier result": found.results, "linked folder": found.links}
+        left_alone = ", ".join(f"{number} {what}{'s' * (number != 1)}" for what, number in left.items() if number)
+        return ", ".join(done) + (f"; left alone: {left_alone}" if left_alone else "")
 
     def to_json(self) -> str:
         """The whole report as one document."""
@@ -137,6 +134,11 @@ class Report:
         }
         totals["seconds"] = round(time.monotonic() - self.begun, 3)
         return json.dumps({"items": [_plain(item) for item in self.items], "totals": totals}, indent=1)
+
+
+def _name(path: Path) -> str:
+    # A name that is no text in this locale must not stop the sentence that is about it.
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _plain(item: Item) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def find_pictures(sources: Sequence[str], suffixes: Collection[str], output: Pat
         if several and search.is_result(path):
             # A shell expands * to what the last run wrote as well. Named alone it is meant.
             search.found.results += 1
-        elif path.is_dir() and not (several and search.is_picture(path)):
+        elif _is_folder(path) and not (several and search.is_picture(path)):
             search.look_in(path, Path(path.resolve().name) if several else Path())
         elif os.path.lexists(path):
             search.add(Picture(path, Path(path.name)))
@@ -130,7 +130,7 @@ class _Search:
 
     def is_to_be_searched(self, path: Path) -> bool:
         """Whether this is a folder to go into; counts it if not."""
-        folder = path.is_dir()
+        folder = _is_folder(path)
         if self.is_hidden(path) or not (folder or self.is_picture(path)):
             self.found.ignored += 1
         elif self.is_result(path):
@@ -155,7 +155,14 @@ class _Search:
     def is_result(self, path: Path) -> bool:
         if self.is_picture(path):
             return Path(path.stem).suffix == OURS
-        return path.is_dir() and (path.suffix == OURS or (self.output is not None and path.samefile(self.output)))
+        return _is_folder(path) and (path.suffix == OURS or (self.output is not None and path.samefile(self.output)))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # one that may not even be asked
+        return False
 
 
 def _fixed_part(pattern: str) -> Path:

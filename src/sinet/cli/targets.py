@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sinet.cli.sources import OURS, Found, Picture
 from sinet.core.errors import OutputError
+from sinet.media.sinks import OUTPUT_FORMATS
 from sinet.pipeline.batch import Job
 
 
@@ -28,10 +29,16 @@ def name_outputs(found: Found, output: Path | None, suffix: str) -> list[Job]:
         suffix: of the outputs, with the dot.
 
     Raises:
-        OutputError: the folder cannot be one, or an output would lie on a source or on another output.
+        OutputError: the folder cannot be one or is that of the sources, or an output would lie on a source or on
+            another output.
     """
-    if output is not None:
-        check_folder(output, found)
+    if output is not None and output.suffix.lower() in OUTPUT_FORMATS and not output.is_dir():
+        raise OutputError(f"{output}: this names one picture, and there may be several; name a folder with -o")
+    homes = {output} if output is not None else {beside(p.root) for p in found.pictures if p.root is not None}
+    for home in homes:
+        check_folder(home)
+        if any(home.exists() and folder.samefile(home) for folder in found.searched):
+            raise OutputError(f"{home}: this is the folder of the sources; give another -o, or leave it out")
     within = output is not None and any(_lies_in(output, folder) for folder in found.searched)
     end = OURS + suffix if within else suffix
     jobs = [Job(p.path, path) for p, path in zip(found.pictures, _paths(found.pictures, output, end), strict=True)]
@@ -39,19 +46,17 @@ def name_outputs(found: Found, output: Path | None, suffix: str) -> list[Job]:
     return jobs
 
 
-def check_folder(output: Path, found: Found) -> None:
-    """Refuse an output folder that is a file, or the very folder that is searched.
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made or written to.
 
     Raises:
-        OutputError: saying which.
+        OutputError: saying what stands in the way.
     """
-    existing = next(path for path in (output, *output.absolute().parents) if path.exists())
+    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not existing.is_dir():
-        raise OutputError(f"{output}: {existing} is a file, and several pictures need a folder; give another -o")
+        raise OutputError(f"nothing can be written to {folder}, because {existing} is not a folder; give another -o")
     if not os.access(existing, os.W_OK):
-        raise OutputError(f"{output}: nothing may be written to {existing}; give another -o or change its permissions")
-    if any(output.exists() and folder.samefile(output) for folder in found.searched):
-        raise OutputError(f"{output}: this is the folder of the sources; give another -o, or leave it out")
+        raise OutputError(f"you may not write to {existing}; give another -o, or change its permissions")
 
 
 def _paths(pictures: Sequence[Picture], output: Path | None, end: str) -> list[Path]:
@@ -95,20 +100,21 @@ def check_apart(jobs: Sequence[Job]) -> None:
     Raises:
         OutputError: naming the files.
     """
-    sources = {_real(job.source) for job in jobs}
+    # Links count as what they lead to, on both sides: writing follows them.
+    sources = {os.path.realpath(job.source) for job in jobs}
     writers: dict[Path, Path] = {}
     for job in jobs:
-        if _real(job.output) in sources or (job.output.exists() and job.output.samefile(job.source)):
+        if os.path.realpath(job.output) in sources or _is_one_file(job.output, job.source):
             raise OutputError(f"{job.output}: the output of {job.source} would replace a source; give another -o")
         other = writers.setdefault(job.output, job.source)
         if other != job.source:
             raise OutputError(f"{other} and {job.source} would both be written to {job.output}; cut them one by one")
 
 
-def _real(path: Path) -> Path:
-    # The last part is kept: renaming a result onto a link replaces the link, not what it points to.
-    return path.parent.resolve() / path.name
+def _is_one_file(first: Path, second: Path) -> bool:
+    # Names that differ may still be one file, where a file system knows no case.
+    return first.exists() and second.exists() and first.samefile(second)
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

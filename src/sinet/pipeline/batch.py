@@ -5,26 +5,20 @@ written beside its place and then renamed, so that whatever stops a batch leaves
 begun again does what is left.
 """
 
-import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from sinet.core.errors import ImageError, SinetError
-from sinet.core.types import Frame
+from sinet.core.errors import SinetError
 from sinet.media.image import load_image
 from sinet.media.sinks import save_image
-from sinet.pipeline.cut import Cut, CutOptions, cut
+from sinet.pipeline.cut import Box, Cut, CutOptions, cut
 from sinet.pipeline.segmenter import Segmenter
 
 Status = Literal["ok", "empty", "skipped", "failed"]
 """Written; written, but nobody is in it; there already; not written."""
-
-Box: TypeAlias = tuple[int, int, int, int]
-"""(x0, y0, x1, y1) in pixels, x1 and y1 excluded."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Item:
         status: see `Status`.
         reason: a sentence on why it was skipped or failed; else None.
         area: share of the picture that is person, in [0, 1]; None where the picture was not cut.
-        box: around the person; None where nobody is, or the picture was not cut.
+        box: as in `Cut`; None where nothing is visible, or the picture was not cut.
         seconds: wall time.
     """
 
@@ -77,57 +71,15 @@ def run_batch(jobs: Iterable[Job], work: Callable[[Job], Cut], *, overwrite: boo
 
 
 def cut_file(job: Job, segmenter: Segmenter, options: CutOptions) -> Cut:
-    """Cut the person out of one file and write the result.
+    """Cut the person out of one file and write the result; folders on the way to it are made.
 
     Raises:
         ImageError: the source is not a picture that can be read.
         OutputError: the result cannot be written.
     """
-    result = cut(read_file(job.source), segmenter, options)
-    write_file(result, job.output)
+    result = cut(load_image(job.source), segmenter, options)
+    save_image(result.pixels, job.output, icc_profile=result.icc_profile)
     return result
-
-
-def read_file(path: Path) -> Frame:
-    """Load one file, once it is known to be one.
-
-    Raises:
-        ImageError: see `check_file` and `sinet.media.image.load_image`.
-    """
-    check_file(path)
-    return load_image(path)
-
-
-def write_file(result: Cut, path: Path) -> None:
-    """Write one result whole or not at all; folders on the way to it are made.
-
-    Raises:
-        OutputError: it cannot be written there.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_image(result.pixels, path, icc_profile=result.icc_profile)
-
-
-def check_file(path: Path) -> None:
-    """Refuse what cannot be read as a file, before anything waits on it.
-
-    Raises:
-        ImageError: a folder, a pipe, a device, a link to nowhere, or nothing at all.
-    """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            raise ImageError(
-                f"{path}: this is a link to {path.readlink()}, which is not there; mend the link"
-            ) from error
-        raise ImageError(f"{path}: there is no such file; check the name") from error
-    if stat.S_ISDIR(mode):
-        if os.access(path, os.R_OK | os.X_OK):
-            raise ImageError(f"{path}: this is a folder, not a picture; rename it, or name it as a source of its own")
-        raise ImageError(f"{path}: this folder may not be read; change its permissions")
-    if not stat.S_ISREG(mode):
-        raise ImageError(f"{path}: this is a pipe or a device, not a file; give a file, or pipe the picture into '-'")
 
 
 def _attempt(job: Job, work: Callable[[Job], Cut], overwrite: bool) -> Item:
