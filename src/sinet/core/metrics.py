@@ -98,6 +98,7 @@ def boundary_f1(alpha: Alpha, label: Label) -> float | None:
     The label is brought to 224x224 by its nearest pixel, the prediction bilinearly, both stretched as the network's
     input is. The band is dilation minus erosion of the label with a full square of 15x15; nothing beyond the frame
     counts for or against, so the frame is no boundary. F1 is 2PR / (P + R) of the precision and recall in the band.
+    Bringing the two sides to 224 differently costs a perfect answer some thousandths.
 
     Returns:
         F1 in [0, 1], or None where the label has no band: nobody, or nothing but a person.
@@ -110,8 +111,8 @@ def boundary_f1(alpha: Alpha, label: Label) -> float | None:
     mask = person_mask(resize_map(alpha, BAND_SIZE))
     person = small == PERSON
     band = dilate(person, BAND_RADIUS) & ~erode(person, BAND_RADIUS, beyond=True) & (small != IGNORED)
-    right = np.count_nonzero(band & mask & person)
-    total = np.count_nonzero(band & mask) + np.count_nonzero(band & person)
+    right = int(np.count_nonzero(band & mask & person))
+    total = int(np.count_nonzero(band & mask)) + int(np.count_nonzero(band & person))
     return 2 * right / total if total else None
 
 

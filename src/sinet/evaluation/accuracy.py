@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 from sinet.core import metrics
 from sinet.core.metrics import PERSON, Label
-from sinet.core.types import Alpha, Rgb8
+from sinet.core.types import Alpha, Frame, Rgb8
 from sinet.evaluation.dataset import Sample, load_label
 from sinet.media.image import load_image
 
-Predict: TypeAlias = Callable[[Rgb8], Alpha]
-"""Rgb8 (H, W, 3) -> Alpha (H, W)."""
+Predict: TypeAlias = Callable[[Frame], Alpha]
+"""A picture (H, W) -> Alpha (H, W)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def measure(sample: Sample, predict: Predict) -> Measured:
     """
     frame = load_image(sample.image)
     label = load_label(sample, frame.size)
-    alpha = predict(frame.rgb)
+    alpha = predict(frame)
     return Measured(sample.name, frame.rgb, label, alpha, score(alpha, label))
 
 

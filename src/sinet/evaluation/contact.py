@@ -14,7 +14,7 @@ TILE: Size = (240, 240)
 """(height, width) of the box into which each of the three views is fitted."""
 GAP_PX, CAPTION_PX, COLUMNS = 8, 26, 2
 PAPER, INK = (32, 32, 36), (235, 235, 235)
-LABEL_COLOUR, PREDICTION_COLOUR, IGNORED_COLOUR = (40, 200, 90), (255, 70, 60), (150, 150, 150)
+LABEL_COLOUR, PREDICTION_COLOUR, IGNORED_COLOUR = (40, 200, 90), (255, 0, 210), (150, 150, 150)
 
 
 class WorstSheet:

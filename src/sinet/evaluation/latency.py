@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sinet.core.composite import straight_cutout
 from sinet.core.postprocess import person_probability
 from sinet.core.preprocess import preprocess
-from sinet.core.types import Alpha, Rgb8, Rgba8
+from sinet.core.types import Rgb8
 from sinet.media.image import load_image
 from sinet.media.sinks import encode_image
-from sinet.pipeline.cut import CutOptions, cut
+from sinet.pipeline.cut import cut
 from sinet.pipeline.refine import estimate_foreground, refine
 from sinet.pipeline.segmenter import Segmenter
 from sinet.runtime.backend import Backend
@@ -82,7 +83,7 @@ def stage_tasks(picture: bytes, segmenter: Segmenter) -> Tasks:
     coarse = person_probability(logits, spec.output)
     alpha = refine(coarse, rgb)
     foreground = estimate_foreground(rgb, alpha)
-    options = CutOptions()
+    cutout = straight_cutout(foreground, alpha)
     return {
         "decode": lambda: load_image(picture),
         "preprocess": lambda: preprocess(rgb, spec.preprocess),
@@ -90,8 +91,9 @@ def stage_tasks(picture: bytes, segmenter: Segmenter) -> Tasks:
         "postprocess": lambda: person_probability(logits, spec.output),
         "refine": lambda: refine(coarse, rgb),
         "foreground": lambda: estimate_foreground(rgb, alpha),
-        "encode": lambda: encode_image(_cutout(foreground, alpha), ".png"),
-        "whole": lambda: encode_image(cut(load_image(picture), segmenter, options).pixels, ".png"),
+        "composite": lambda: straight_cutout(foreground, alpha),
+        "encode": lambda: encode_image(cutout, ".png"),
+        "whole": lambda: encode_image(cut(load_image(picture), segmenter).pixels, ".png"),
     }
 
 
@@ -99,7 +101,3 @@ def network_task(backend: Backend, rgb: Rgb8) -> Callable[[], object]:
     """Run a network once on its own input of a picture."""
     x, _ = preprocess(rgb, backend.spec.preprocess)
     return lambda: backend.run(x)
-
-
-def _cutout(foreground: Rgb8, alpha: Alpha) -> Rgba8:
-    return np.dstack([foreground, np.rint(alpha * 255).astype(np.uint8)])

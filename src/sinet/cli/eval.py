@@ -1,0 +1,190 @@
+"""`sinet eval`: a model measured on a labelled folder."""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sinet.evaluation.accuracy import Averages
+    from sinet.evaluation.dataset import Sample
+    from sinet.pipeline.segmenter import Segmenter
+
+HELP = """Measure a model on labelled pictures.
+
+FOLDER holds images/ and masks/ with the same stems: images/ann.jpg belongs to masks/ann.png, a grey picture of the same
+size that is 255 on the person, 0 on the background and 128 where nothing shall count.
+
+Measured is the network's own mask, brought to the picture's size bilinearly; a pixel above 1/2 is person.
+
+\b
+images         pictures measured
+foreground_iou intersection over union of the person, per picture, averaged
+mean_iou       the same, averaged with that of the background
+boundary_f1    F1 in the paper's band of 15 pixels at 224x224
+boundary_iou   intersection over union of boundaries 2 % of the diagonal wide
+sad            sum of absolute differences, in thousands of pixels
+mse            mean squared difference
+empty_area     part marked as person in pictures whose label shows nobody; such pictures count here alone
+"""
+
+WORDS = {
+    "foreground_iou": "foreground IoU",
+    "mean_iou": "two-class mean IoU",
+    "boundary_f1": "boundary F1 (15 px band at 224)",
+    "boundary_iou": "boundary IoU (2 % of the diagonal)",
+    "sad": "SAD (thousands of pixels)",
+    "mse": "MSE",
+    "empty_area": "marked where nobody is",
+}
+QUIET_S, PAUSE_S, TERMINAL_PAUSE_S = 2.0, 10.0, 0.2
+"""Nothing is said in the first seconds; then so often, and on a terminal more often."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as it was written."""
+
+    folder: Path
+    names: Path | None
+    empty: bool
+    model: str | None
+    spec: str | None
+    engine: str
+    threads: int
+    refine: bool
+    worst: Path | None
+    per_image: Path | None
+    as_json: bool
+
+
+@click.command("eval", help=HELP)
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.option("--list", "names", metavar="FILE", type=click.Path(path_type=Path), help="Measure these names only.")
+@click.option("--empty", is_flag=True, help="Nobody is in any picture of FOLDER: no masks are needed.")
+@click.option("-m", "--model", metavar="NAME|FILE", help="A model of 'sinet models', or a network's file.")
+@click.option("--spec", metavar="FILE", help="What a network's file expects, where it does not say so itself.")
+@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="Engine that runs the network.")
+@click.option(
+    "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
+)
+@click.option("--refine", is_flag=True, help="Measure the mask after its edge is fitted to the picture's edges.")
+@click.option(
+    "--worst", metavar="FILE", type=click.Path(path_type=Path), help="Draw the ten worst pictures into this picture."
+)
+@click.option(
+    "--per-image", metavar="FILE.csv", type=click.Path(path_type=Path), help="Write the scores of every picture here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
+def command(**given: Any) -> int:
+    """Measure; the help text is `HELP`."""
+    request = Request(**given)
+    begun = time.monotonic()
+    averages, segmenter = _measure(request)
+    report = {
+        "images": averages.images,
+        **averages.means(),
+        "empty_images": averages.empty_images,
+        "model": segmenter.spec.name,
+        "engine": segmenter.backend.name,
+        "refined": request.refine,
+        "seconds": round(time.monotonic() - begun, 2),
+    }
+    if request.as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        _print_words(report)
+    return 0
+
+
+def _measure(request: Request) -> "tuple[Averages, Segmenter]":
+    from sinet.evaluation.accuracy import Averages, measure
+    from sinet.evaluation.contact import WorstSheet
+    from sinet.evaluation.dataset import find_samples
+    from sinet.media.sinks import check_output, save_image
+    from sinet.pipeline.segmenter import Segmenter
+
+    if request.worst is not None:
+        check_output(request.worst, False)
+    samples = find_samples(request.folder, request.names, empty=request.empty)
+    segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
+    predict = partial(segmenter.alpha, refine=request.refine)
+    averages, sheet = Averages(), WorstSheet()
+    with _table(request.per_image) as table:
+        for sample in _counted(samples):
+            measured = measure(sample, predict)
+            averages.add(measured.scores)
+            if request.worst is not None:
+                sheet.add(measured)
+            if table is not None:
+                table.writerow({"name": measured.name, **asdict(measured.scores)})
+    if request.worst is not None:
+        save_image(sheet.draw(), request.worst)
+    return averages, segmenter
+
+
+@contextmanager
+def _table(path: Path | None) -> "Iterator[csv.DictWriter[str] | None]":
+    """A table of scores that appears under its name only when it is whole."""
+    from sinet.core.errors import OutputError
+    from sinet.evaluation.accuracy import Scores
+
+    if path is None:
+        yield None
+        return
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        stream = partial.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{path}: it cannot be written ({error.strerror}); name a file in a folder of yours"
+        ) from error
+    try:
+        with stream:
+            writer = csv.DictWriter(stream, ["name", *Scores.__dataclass_fields__])
+            writer.writeheader()
+            yield writer
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _counted(samples: "list[Sample]") -> "Iterator[Sample]":
+    """The samples, with a word on stderr now and then about how many are done."""
+    terminal = sys.stderr.isatty()
+    begun = time.monotonic()
+    next_s, said = QUIET_S, False
+    for done, sample in enumerate(samples):
+        elapsed_s = time.monotonic() - begun
+        if elapsed_s >= next_s:
+            next_s, said = elapsed_s + (TERMINAL_PAUSE_S if terminal else PAUSE_S), True
+            line = f"{done} of {len(samples)}, about {elapsed_s / done * (len(samples) - done):.0f} s left"
+            click.echo(f"\r{line:<40}" if terminal else line, err=True, nl=not terminal)
+        yield sample
+    if said and terminal:
+        click.echo(f"\r{'':<40}\r", err=True, nl=False)
+
+
+def _print_words(report: dict[str, Any]) -> None:
+    kind = "refined mask" if report["refined"] else "the network's own mask"
+    click.echo(
+        f"{report['model']} on {report['engine']}, {kind}, {report['images']} pictures, {report['seconds']:.1f} s"
+    )
+    for name, words in WORDS.items():
+        value = report[name]
+        if value is None:
+            continue
+        shown = f"{value:.2f}" if name == "sad" else f"{value:.2%}" if name == "empty_area" else f"{value:.4f}"
+        click.echo(f"  {words:<36}{shown:>9}")
+    if report["empty_images"] == report["images"]:
+        click.echo("Nobody is in any of these pictures, so only the marked area was measured.")
+    elif report["empty_images"]:
+        click.echo(f"Nobody is in {report['empty_images']} of them; they count in the marked area alone.")
