@@ -49,8 +49,10 @@ def gaussian_mean(planes: Float, sigma: float) -> Float:
         planes: (H, W) or (H, W, C) float32.
         sigma: standard deviation in pixels; below half a pixel nothing is changed.
     """
-    # A box of radius r has the variance r (r + 1) / 3; three of them shall have sigma squared.
-    radius = round((np.sqrt(1 + 4 * sigma**2) - 1) / 2)
-    for _ in range(3):
-        planes = box_mean(planes, radius)
+    # A box of radius r has the variance r (r + 1) / 3; three shall have sigma squared in all. The largest radius that
+    # does not overshoot serves for all, and is one pixel more for as many of them as come nearest.
+    radius = int((np.sqrt(1 + 4 * sigma**2) - 1) / 2)
+    larger = round((3 * sigma**2 - 3 * radius * (radius + 1)) / (2 * (radius + 1)))
+    for index in range(3):
+        planes = box_mean(planes, radius + (index < larger))
     return planes

@@ -3,6 +3,7 @@
 The community's retraining (anilsathyan7) keeps the authors' names, so the same table serves both.
 """
 
+import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,7 +81,7 @@ def load_published(path: Path) -> SINet:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network = SINet()
         network.load_state_dict(rename(state), strict=True)
-    except (OSError, RuntimeError, AttributeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, EOFError, RuntimeError, AttributeError, ValueError, pickle.UnpicklingError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(f"{path}: not the portrait SINet's weights ({reason}); give the authors' .pth file") from error
     return network.eval()

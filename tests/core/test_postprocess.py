@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+
+from sinet.core.errors import ShapeError
+from sinet.core.postprocess import person_probability, postprocess, sigmoid
+from sinet.core.spec import OutputSpec
+from sinet.core.types import Geometry
+
+LOGITS = np.random.default_rng(1).normal(0, 8, (1, 3, 6, 5)).astype(np.float32)
+
+
+def test_softmax_and_sigmoid_against_scipy() -> None:
+    soft = person_probability(LOGITS, OutputSpec("nchw", "softmax", 2))
+    np.testing.assert_allclose(soft, softmax(LOGITS[0], 0)[2], rtol=1e-5, atol=1e-7)
+    hard = person_probability(LOGITS, OutputSpec("nchw", "sigmoid", 1))
+    np.testing.assert_allclose(hard, expit(LOGITS[0, 1]), rtol=1e-5, atol=1e-7)
+
+
+def test_layouts_agree() -> None:
+    nhwc = np.ascontiguousarray(LOGITS.transpose(0, 2, 3, 1))
+    for activation in ("softmax", "sigmoid", "identity"):
+        a = person_probability(LOGITS, OutputSpec("nchw", activation, 0))
+        b = person_probability(nhwc, OutputSpec("nhwc", activation, 0))
+        assert np.array_equal(a, b)
+
+
+def test_extreme_logits_neither_overflow_nor_leave_the_range() -> None:
+    x = np.array([-1e30, -200, 0, 200, 1e30], np.float32)
+    assert np.array_equal(sigmoid(x), np.array([0, 0, 0.5, 1, 1], np.float32)) or sigmoid(x)[1] < 1e-37
+    two = np.stack([x, -x])[None, :, None]
+    p = person_probability(two, OutputSpec("nchw", "softmax", 0))
+    assert np.isfinite(p).all()
+
+
+def test_an_empty_room_stays_empty() -> None:
+    logits = np.full((1, 1, 8, 8), -4, np.float32)
+    logits[0, 0, 3, 3] = -2  # the likeliest pixel is still unlikely
+    alpha = postprocess(logits, OutputSpec("nchw", "sigmoid", 0), Geometry((40, 40), (8, 8)))
+    assert alpha.max() <= expit(-2.0) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("shape", "channel", "message"),
+    [((2, 1, 4, 4), 0, "one answer of four axes"), ((4, 4), 0, "four axes"), ((1, 2, 4, 4), 2, "names channel 2")],
+)
+def test_a_network_that_answers_otherwise_is_said(shape: tuple[int, ...], channel: int, message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        person_probability(np.zeros(shape, np.float32), OutputSpec("nchw", "sigmoid", channel))

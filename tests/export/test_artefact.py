@@ -1,0 +1,72 @@
+"""What stands in the package is what the checkpoints in `weights/` give."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from safetensors.numpy import load_file  # noqa: E402
+
+from sinet.core.errors import OutputError  # noqa: E402
+from sinet.core.preprocess import preprocess  # noqa: E402
+from sinet.export.artefact import save_artefact  # noqa: E402
+from sinet.export.build import SOURCES, build  # noqa: E402
+from sinet.export.deploy import deploy  # noqa: E402
+from sinet.export.onnx import export_onnx  # noqa: E402
+from sinet.media.image import load_image  # noqa: E402
+from sinet.nets.checkpoints import load_published  # noqa: E402
+from sinet.runtime.backend import open_backend  # noqa: E402
+from sinet.runtime.catalog import MODELS_DIR, artefact_spec, catalog, embedded_spec, find_model  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module", params=SOURCES, ids=lambda source: source.name)
+def source(request):
+    return request.param
+
+
+def test_the_artefact_holds_the_deployed_weights(source, root) -> None:
+    expected = deploy(load_published(root / "weights" / source.checkpoint)).state_dict()
+    stored = load_file(MODELS_DIR / f"{source.name}.safetensors")
+    assert set(stored) == set(expected)
+    for name, tensor in expected.items():
+        np.testing.assert_allclose(stored[name], tensor.numpy(), rtol=1e-6, atol=1e-12, err_msg=name)
+
+
+def test_both_files_carry_the_same_spec(source) -> None:
+    spec = artefact_spec(MODELS_DIR / f"{source.name}.safetensors")
+    assert spec == source.spec
+    assert embedded_spec(MODELS_DIR / f"{source.name}.onnx") == source.spec
+
+
+def test_the_onnx_file_answers_like_the_trained_network(source, root, portrait_path) -> None:
+    network = load_published(root / "weights" / source.checkpoint)
+    backend = open_backend(find_model(source.name))
+    rng = np.random.default_rng(0)
+    for rgb in [load_image(portrait_path).rgb, rng.integers(0, 256, (64, 64, 3), np.uint8)]:
+        x, _ = preprocess(rgb, source.spec.preprocess)
+        with torch.no_grad():
+            expected = network(torch.from_numpy(x)).softmax(1)[0, 1].numpy()
+        answer = 1 / (1 + np.exp(-backend.run(x)[0, 0].astype(np.float64)))
+        assert np.abs(answer - expected).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_building_again_gives_the_packaged_files(root, tmp_path) -> None:
+    build(root / "weights", tmp_path)
+    for name, row in catalog().models.items():
+        stored, made = load_file(MODELS_DIR / f"{name}.safetensors"), load_file(tmp_path / f"{name}.safetensors")
+        assert all(np.allclose(stored[key], made[key], rtol=1e-6, atol=1e-12) for key in stored)
+        assert (tmp_path / "catalog.toml").read_text("utf-8").count(row.source_sha256) == 1
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(root, tmp_path) -> None:
+    source = SOURCES[0]
+    network = deploy(load_published(root / "weights" / source.checkpoint))
+    target = tmp_path / "missing" / "model"
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_artefact(network, source.spec, target.with_suffix(".safetensors"))
+    with pytest.raises(OutputError, match="cannot be written"):
+        export_onnx(network, source.spec, target.with_suffix(".onnx"))

@@ -1,0 +1,143 @@
+"""The rewrite computes the same function, and so does every file that comes of it."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from sinet.core.architecture import PORTRAIT  # noqa: E402
+from sinet.core.errors import ModelError  # noqa: E402
+from sinet.core.preprocess import preprocess  # noqa: E402
+from sinet.export.build import SOURCES  # noqa: E402
+from sinet.export.deploy import Act, deploy, turn  # noqa: E402
+from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix  # noqa: E402
+from sinet.media.image import load_image  # noqa: E402
+from sinet.nets.checkpoints import load_published  # noqa: E402
+from sinet.nets.sinet import SINet  # noqa: E402
+
+pytestmark = pytest.mark.torch
+TOLERANCE = 1e-4  # in probability; docs/adr/0008
+
+
+def probability(logits: torch.Tensor) -> np.ndarray:
+    if logits.shape[1] == 2:
+        return logits.double().softmax(1)[:, 1].numpy()
+    return logits.double().sigmoid()[:, 0].numpy()
+
+
+def random_network(seed: int) -> SINet:
+    """A network whose every number is drawn: norms with negative scales, slopes below 0 and above 1."""
+    torch.manual_seed(seed)
+    network = SINet()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.weight, 0.5, 0.5)
+            torch.nn.init.normal_(module.bias, 0, 0.3)
+            torch.nn.init.normal_(module.running_mean, 0, 0.3)
+            torch.nn.init.uniform_(module.running_var, 0.3, 2)
+        if isinstance(module, torch.nn.PReLU):
+            torch.nn.init.uniform_(module.weight, -1, 2.5)
+    return network.eval()
+
+
+def inputs(side: int, portrait_path, spec) -> list[torch.Tensor]:
+    rng = np.random.default_rng(0)
+    pictures = [load_image(portrait_path).rgb, *rng.integers(0, 256, (3, 200, 150, 3), np.uint8)]
+    pictures += [np.zeros((9, 9, 3), np.uint8), np.full((9, 9, 3), 255, np.uint8)]
+    made = [torch.from_numpy(preprocess(rgb, spec.preprocess)[0]) for rgb in pictures]
+    return [*made, torch.randn(1, 3, 160, 288, generator=torch.Generator().manual_seed(side)) / 128]
+
+
+@pytest.fixture(scope="module", params=[0, 1], ids=["wide", "official"])
+def published(request, root):
+    source = SOURCES[request.param]
+    return source, load_published(root / "weights" / source.checkpoint)
+
+
+def test_published_weights_keep_their_function(published, portrait_path) -> None:
+    source, network = published
+    deployed = deploy(network)
+    with torch.no_grad():
+        for x in inputs(source.side, portrait_path, source.spec):
+            difference = np.abs(probability(deployed(x)) - probability(network(x)))
+            assert difference.max() < TOLERANCE
+
+
+def test_real_pictures_keep_their_masks(published, shared) -> None:
+    source, network = published
+    deployed = deploy(network)
+    paths = sorted((shared / "data" / "eg1800" / "images").iterdir())[:400:40]
+    with torch.no_grad():
+        for path in paths:
+            x = torch.from_numpy(preprocess(load_image(path).rgb, source.spec.preprocess)[0])
+            assert np.abs(probability(deployed(x)) - probability(network(x))).max() < TOLERANCE, path.name
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_network_keeps_its_function(seed: int) -> None:
+    network = random_network(seed).double()
+    x = torch.randn(1, 3, 64, 96, dtype=torch.float64)
+    with torch.no_grad():
+        expected = network(x)
+        answer = deploy(network)(x)
+    scale = expected.abs().max()
+    assert ((answer - (expected[:, 1:] - expected[:, :1])).abs().max() / scale) < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_blocked_form_keeps_its_function(seed: int) -> None:
+    deployed = deploy(random_network(seed))
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        expected = deployed(x)
+        answer = blocked(deployed, (64, 96))(x)
+        again = deployed(x)
+    assert torch.equal(expected, again), "the deployed network itself was changed"
+    assert (answer - expected).abs().max() / expected.abs().max() < 1e-5
+
+
+def test_steep_slopes_are_turned_over_exactly() -> None:
+    act = torch.nn.PReLU(4)
+    act.weight.data = torch.tensor([-0.5, 0.25, 1.0, 4.0])
+    turned = turn(act)
+    assert (turned.act.slope <= 1).all()
+    x = torch.linspace(-3, 3, 25)[None, None, None].repeat(1, 4, 1, 1)
+    produced = x * turned.producer.reshape(1, -1, 1, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(turned.act(produced) * turned.sign.reshape(1, -1, 1, 1), act(x))
+        torch.testing.assert_close(BlockedAct(turned.act.slope)(produced), turned.act(produced))
+
+
+def test_nothing_subnormal_is_left(published) -> None:
+    _, network = published
+    for name, parameter in deploy(network).named_parameters():
+        tiny = (parameter != 0) & (parameter.abs() < torch.finfo(torch.float32).tiny)
+        assert not tiny.any(), name
+
+
+def test_every_slope_is_at_most_one(published) -> None:
+    _, network = published
+    slopes = [module.slope for module in deploy(network).modules() if isinstance(module, Act)]
+    assert len(slopes) == 36
+    assert all((slope <= 1).all() for slope in slopes)
+
+
+def test_the_network_that_was_given_is_left_as_it_was(published) -> None:
+    _, network = published
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    deploy(network)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_enlarging_twice_is_one_matrix() -> None:
+    x = torch.randn(1, 1, 8, 1)
+    twice = torch.nn.functional.interpolate(x, (16, 1), mode="bilinear", align_corners=True)
+    twice = torch.nn.functional.interpolate(twice, (32, 1), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(enlarge_matrix(32) @ x[0, 0], twice[0, 0])
+
+
+def test_other_numbers_of_classes_are_refused() -> None:
+    import dataclasses
+
+    with pytest.raises(ModelError, match="2 classes, this one has 3"):
+        deploy(SINet(dataclasses.replace(PORTRAIT, classes=3)))
