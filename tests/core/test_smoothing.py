@@ -37,8 +37,8 @@ def test_three_boxes_spread_as_a_gaussian_does() -> None:
         ours, exact = gaussian_mean(plane, sigma), gaussian_filter(plane, sigma)
         spread = np.sqrt((ours.sum(0) * (np.arange(121) - 60) ** 2).sum())
         assert abs(spread - sigma) < 0.09 * sigma
-        # Three boxes have a lower peak and no tail: at most a tenth of the weight stands elsewhere.
-        assert np.abs(ours - exact).sum() / 2 < 0.1
+        # Three boxes have a lower peak and no tail: an eighth of the weight stands elsewhere at most.
+        assert np.abs(ours - exact).sum() / 2 < 0.125
 
 
 def test_a_small_sigma_changes_nothing() -> None:

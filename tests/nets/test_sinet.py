@@ -71,7 +71,7 @@ def test_any_multiple_of_32_gives_its_own_size(size: tuple[int, int]) -> None:
 
 
 def test_another_size_names_those_that_would_work() -> None:
-    with pytest.raises(ShapeError, match="225x300.*resize to 224x288 or 256x320"):
+    with pytest.raises(ShapeError, match=r"225x300.*resize to 224x288 or 256x320"):
         SINet()(torch.zeros(1, 3, 225, 300))
 
 

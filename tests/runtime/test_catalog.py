@@ -32,7 +32,7 @@ def test_a_damaged_file_is_said(tmp_path, monkeypatch) -> None:
     content = bytearray(path.read_bytes())
     content[1000] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="not the file that was packaged .* reinstall"):
+    with pytest.raises(ModelError, match=r"not the file that was packaged .* reinstall"):
         find_model("portrait-wide")
     path.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
@@ -59,7 +59,7 @@ def test_a_copied_onnx_file_carries_its_spec(tmp_path) -> None:
 def test_a_network_without_spec_needs_one(tmp_path) -> None:
     path = tmp_path / "network.tflite"
     path.write_bytes(b"x")
-    with pytest.raises(ModelError, match="carries no spec.*--spec FILE.json"):
+    with pytest.raises(ModelError, match=r"carries no spec.*--spec FILE.json"):
         find_model(path)
     spec = tmp_path / "spec.json"
     spec.write_text(spec_to_json(packaged_spec("portrait-wide")))

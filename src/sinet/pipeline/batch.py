@@ -39,7 +39,7 @@ class Item:
         status: see `Status`.
         reason: a sentence on why it was skipped or failed; else None.
         area: share of the picture that is person, in [0, 1]; None where the picture was not cut.
-        box: as in `Cut`; None where nothing is visible, or the picture was not cut.
+        box: as in `Cut`; None where nobody is, or the picture was not cut.
         seconds: wall time.
     """
 
@@ -91,7 +91,9 @@ def _attempt(job: Job, work: Callable[[Job], Cut], overwrite: bool) -> Item:
         raise  # whoever was to read the results is gone: the rest is not wanted
     except Exception as error:
         return Item(job.source, job.output, "failed", _reason(job, error))
-    return Item(job.source, job.output, "ok" if result.person_found else "empty", area=result.area, box=result.box)
+    if not result.person_found:
+        return Item(job.source, job.output, "empty", area=result.area)
+    return Item(job.source, job.output, "ok", area=result.area, box=result.box)
 
 
 def _reason(job: Job, error: Exception) -> str:

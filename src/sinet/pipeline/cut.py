@@ -10,8 +10,6 @@ from sinet.pipeline.background import Background, Transparent, paint
 from sinet.pipeline.refine import estimate_foreground
 from sinet.pipeline.segmenter import Segmenter
 
-FOUND_AREA = 0.001
-"""Share of the picture that must be more person than background before we say that somebody is there."""
 VISIBLE = 8 / 255
 """Alpha from which a pixel belongs to the box that `crop` keeps."""
 
@@ -45,7 +43,7 @@ class Cut:
     Attributes:
         pixels: `Rgba8` cut-out with straight alpha, `Rgb8` over a background, or `Alpha8` for a mask alone.
         icc_profile: the colour profile that colours are in, None for a mask.
-        person_found: whether anybody is there; if not, the result is (nearly) empty and nothing was made up.
+        person_found: whether anybody is there; if not, the mask is empty.
         area: share of the picture that is more person than background, in [0, 1].
         box: (left, top, right, bottom) around what is visible of the person, right and bottom beyond it, in the
             source's upright pixels; None where nothing is.
@@ -70,7 +68,7 @@ def cut(frame: Frame, segmenter: Segmenter, options: CutOptions | None = None) -
     alpha = segmenter.alpha(frame, refine=options.refine)
     area = float((alpha > 0.5).mean())
     box = visible_box(alpha)
-    found = area >= FOUND_AREA
+    found = bool(alpha.any())
     region = _slices(box) if options.crop and found and box is not None else (slice(None), slice(None))
     pixels = _draw(frame, alpha, options)[region]
     return Cut(pixels, None if options.only_mask else frame.icc_profile, found, area, box)

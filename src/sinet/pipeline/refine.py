@@ -24,6 +24,8 @@ EDGE_EPS = 3e-4
 """Variance of colour (of values in [0, 1]) below which a window counts as flat; there the mask is only smoothed."""
 LEVELS = (0.06, 0.94)
 """Alpha below the first is 0, above the second 1: a fixed contract, the same for every picture."""
+COLOUR_WINDOWS = ((2, 1.0), (6, 0.05), (20, 0.002))
+"""Radius in pixels of the small grid, and trust, of the windows that colours are averaged over."""
 STRIP_ROWS = 128
 """Rows worked on at once at full size, so that memory does not grow with the picture's height."""
 
@@ -57,8 +59,8 @@ def refine(coarse: Alpha, rgb: Rgb8) -> Alpha:
 def estimate_foreground(rgb: Rgb8, alpha: Alpha) -> Rgb8:
     """Estimate the person's own colour at every pixel, free of the background that shines through.
 
-    On the small grid, the mean colours F of the person and B of the background around each pixel are taken over two
-    windows, the wider counting only where the narrower holds too little. At full size they are corrected so that
+    On the small grid, the mean colours F of the person and B of the background around each pixel are taken over windows
+    that widen, each counting only where the narrower ones hold too little. At full size they are corrected so that
     alpha F + (1 - alpha) B gives the picture again as nearly as colours in range allow.
 
     Args:
@@ -71,8 +73,7 @@ def estimate_foreground(rgb: Rgb8, alpha: Alpha) -> Rgb8:
     size = (rgb.shape[0], rgb.shape[1])
     grid = grid_size(size)
     small, weight = resize_rgb(rgb, grid).astype(np.float32), resize_map(alpha, grid)
-    # Squares: a pixel that is half background should hardly speak for the person.
-    colours = np.dstack([local_colour(small, weight**2), local_colour(small, (1 - weight) ** 2)])  # (h, w, 6)
+    colours = np.dstack([local_colour(small, weight), local_colour(small, 1 - weight)])  # (h, w, 6)
     wide = np.dstack([resize_map(plane, (grid[0], size[1])) for plane in np.moveaxis(colours, -1, 0)])
     foreground = rgb.copy()
     for rows in strips(size[0]):
@@ -87,10 +88,20 @@ def estimate_foreground(rgb: Rgb8, alpha: Alpha) -> Rgb8:
 
 
 def local_colour(rgb: Float, weight: Alpha) -> Float:
-    """Weighted mean colour around every pixel, (h, w, 3), from a narrow window and, where that is poor, a wide one."""
-    weighted = np.dstack([rgb * weight[..., None], weight])  # (h, w, 4)
-    sums = box_mean(weighted, 3) + np.float32(0.03) * box_mean(weighted, 24) + np.float32(1e-5) * weighted.mean((0, 1))
-    return sums[..., :3] / np.maximum(sums[..., 3:], np.float32(1e-12))
+    """Mean colour of one side around every pixel, (h, w, 3) float32.
+
+    Args:
+        rgb: (h, w, 3) float32.
+        weight: (h, w) float32 in [0, 1], how much each pixel belongs to that side.
+    """
+    # Nearly pure pixels speak; the others only where no pure one is near, for they carry the other side's colour.
+    pure: Float = np.clip(5 * weight - 4, 0, 1, dtype=np.float32) + np.float32(1e-3) * weight**2
+    weighted: Float = np.dstack([rgb * pure[..., None], pure])  # (h, w, 4)
+    sums: Float = np.broadcast_to(np.float32(1e-6) * weighted.mean((0, 1)), weighted.shape).copy()
+    for radius, trust in COLOUR_WINDOWS:
+        sums += np.float32(trust) * box_mean(weighted, radius)
+    mean: Float = sums[..., :3] / np.maximum(sums[..., 3:], np.float32(1e-12))
+    return mean
 
 
 def guided_coefficients(guide: Float, alpha: Alpha, radius: int, eps: float) -> tuple[Float, Float]:

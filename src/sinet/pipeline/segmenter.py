@@ -17,6 +17,8 @@ from sinet.runtime.catalog import catalog, find_model
 
 PAPER = np.full((1, 1, 3), 255, np.uint8)
 """What a picture with transparent parts is laid on before the network looks at it: white."""
+CORE_PROBABILITY, CORE_AREA = 0.9, 0.003
+"""Somebody is there if the network is this sure on this share of the picture (docs/explanation/limits.md)."""
 
 
 class Segmenter:
@@ -73,8 +75,8 @@ class Segmenter:
             refine: put the edges where the picture's edges are; otherwise enlarge the network's mask bilinearly.
 
         Returns:
-            (H, W) float32 in [0, 1] at the picture's own upright size, never stretched to fill the range; transparent
-            parts of the picture stay transparent.
+            (H, W) float32 in [0, 1] at the picture's own upright size, never stretched to fill the range: all 0 where
+            nobody is found. Transparent parts of the picture stay transparent.
 
         Raises:
             ImageError: the picture cannot be read.
@@ -85,5 +87,13 @@ class Segmenter:
         else:
             own: Alpha | None = frame.alpha.astype(np.float32) / np.float32(255)
             seen = composite(frame.rgb, PAPER, own)
-        alpha = refine_edges(self.coarse(seen), seen) if refine else self.probability(seen)
+        coarse = self.coarse(seen)
+        if not holds_person(coarse):
+            return np.zeros(frame.size, np.float32)
+        alpha = refine_edges(coarse, seen) if refine else resize_map(coarse, frame.size)
         return alpha if own is None else alpha * own
+
+
+def holds_person(coarse: Alpha) -> bool:
+    """Whether a network's mask is sure enough, on enough of the picture, that somebody is there at all."""
+    return float((coarse > CORE_PROBABILITY).mean()) >= CORE_AREA
