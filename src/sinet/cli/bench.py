@@ -17,7 +17,8 @@ networks take turns with the first on the same picture (A B C A B C ...), so tha
 is not equally fast from second to second.
 
 MODEL is a name of 'sinet models' or a network's file; FILE=SPEC names the spec of a file that does not say itself what
-it expects. Times are wall time in milliseconds; p95 is what 95 of 100 turns stay under.
+it expects. Times are wall time in milliseconds; p95 is what 95 of 100 turns stay under; "x median" and "x min" are a
+network's median and minimum over those of the first.
 """
 
 
@@ -87,7 +88,8 @@ def _print_words(report: dict[str, Any]) -> None:
     machine, networks, first = report["machine"], report["networks"], report["networks"][0]
     height, width = report["picture"]["size"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    click.echo(f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; {report['threads']} thread(s)")
+    threads = "1 thread" if report["threads"] == 1 else f"{report['threads']} threads"
+    click.echo(f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; {threads}")
     click.echo(f"Python {machine['python']}, {versions}")
     click.echo(f"picture {width}x{height}; {first['runs']} turns after {report['warm_up']} to warm up; milliseconds\n")
     click.echo(f"{first['model']:<28}{'median':>9}{'p95':>9}{'min':>9}")
