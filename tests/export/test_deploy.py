@@ -9,7 +9,8 @@ from sinet.core.architecture import PORTRAIT  # noqa: E402
 from sinet.core.errors import ModelError  # noqa: E402
 from sinet.core.preprocess import preprocess  # noqa: E402
 from sinet.export.build import SOURCES  # noqa: E402
-from sinet.export.deploy import Act, deploy, turn  # noqa: E402
+from sinet.export.deploy import deploy, turn  # noqa: E402
+from sinet.export.deployed import Act  # noqa: E402
 from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
 from sinet.nets.checkpoints import load_published  # noqa: E402

@@ -6,7 +6,7 @@ from safetensors.torch import save
 
 from sinet.core.errors import OutputError
 from sinet.core.spec import SPEC_KEY, ModelSpec, spec_to_json
-from sinet.export.deploy import DeployedSINet
+from sinet.export.deployed import DeployedSINet
 
 
 def save_artefact(network: DeployedSINet, spec: ModelSpec, path: Path) -> None:

@@ -26,7 +26,7 @@ from torch.nn import functional
 from sinet.core.errors import MissingExtraError, OutputError
 from sinet.core.spec import SPEC_KEY, ModelSpec, spec_to_json
 from sinet.core.types import Size
-from sinet.export.deploy import Act, Affine, Branch, DeployedSINet, Squeeze, Stage
+from sinet.export.deployed import Act, Affine, Branch, DeployedSINet, Squeeze, Stage
 
 BLOCK = 16  # channels per block with AVX-512; 8 with AVX2 and NEON
 

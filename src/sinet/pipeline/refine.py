@@ -95,7 +95,8 @@ def local_colour(rgb: Float, weight: Alpha) -> Float:
         weight: (h, w) float32 in [0, 1], how much each pixel belongs to that side.
     """
     # Nearly pure pixels speak; the others only where no pure one is near, for they carry the other side's colour.
-    pure: Float = np.clip(5 * weight - 4, 0, 1, dtype=np.float32) + np.float32(1e-3) * weight**2
+    sure: Float = np.clip(5 * weight - 4, 0, 1, dtype=np.float32)
+    pure: Float = sure + weight * weight * np.float32(1e-3)
     weighted: Float = np.dstack([rgb * pure[..., None], pure])  # (h, w, 4)
     sums: Float = np.broadcast_to(np.float32(1e-6) * weighted.mean((0, 1)), weighted.shape).copy()
     for radius, trust in COLOUR_WINDOWS:
