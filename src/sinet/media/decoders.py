@@ -49,7 +49,7 @@ def open_picture(stream: IO[bytes], name: str) -> Decodable:
     """
     head = stream.read(_HEAD_BYTES)
     if not head:
-        raise ImageError(f"{name} is empty (0 bytes); it was not copied or downloaded whole")
+        raise ImageError(f"{name}: empty (0 bytes); get a whole copy")
     return _open_heic(stream) if is_heic(head) else Decodable.of(_open_with_pillow(stream, head, name))
 
 
@@ -90,7 +90,7 @@ def _open_with_pillow(stream: IO[bytes], head: bytes, name: str) -> Image.Image:
     if failure is not None:
         raise failure
     raise ImageError(
-        f"{name} is not a picture of a format that can be read; "
+        f"{name}: not a picture of a format that can be read; "
         "JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF and HEIC are the usual ones"
     )
 
@@ -110,11 +110,11 @@ def _too_large(error: Image.DecompressionBombError, name: str) -> ImageError:
     count = re.search(r"\d+", str(error))
     pixels = f"{int(count[0]):,} pixels" if count else "far too large"
     limit = f"{2 * (Image.MAX_IMAGE_PIXELS or 0):,}"
-    return ImageError(f"{name} is {pixels}, above the limit of {limit} that its decoder has; shrink it first")
+    return ImageError(f"{name}: {pixels}, above the limit of {limit} that its decoder has; shrink it first")
 
 
 def reason(error: Exception) -> str:
     """What went wrong, from an exception's own words, fit for the middle of a sentence."""
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    line = words.strip().split("\n")[0].rstrip(".") or type(error).__name__
+    line = words.strip().split("\n")[0].rstrip(".") or "no reason given"
     return line[0].lower() + line[1:] if line[1:2].islower() else line

@@ -43,8 +43,8 @@ def load_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Frame:
     decodes, HEIC through the extra `heic`. An animation gives its first frame. EXIF orientation is applied. What
     happens to depth stands in `sinet.media.pixels`, to colour profiles in `sinet.media.colour`.
 
-    Memory at the peak, everything included, in bytes a pixel at 100 megapixels: 7 for a JPEG (13 for a progressive
-    one), 7 for an RGB PNG, 8 with alpha; 3 (4 with alpha) remain. WebP and AVIF decode through whole copies: 15 to 20.
+    Memory at the peak in bytes a pixel, measured at 100 megapixels: JPEG, RGB PNG and TIFF 7 (a progressive 4:4:4
+    JPEG 10, a turned TIFF 8), RGBA PNG 8, grey JPEG 4, AVIF 9, WebP 16. What remains is 3, or 4 with alpha.
 
     Args:
         source: a path, the bytes of a file, a binary stream (read from where it stands to its end), a Pillow image, or
@@ -70,10 +70,10 @@ def load_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Frame:
     except SinetError:
         raise
     except MemoryError as error:
-        raise ImageError(f"{name} does not fit into memory; shrink the picture or free some memory") from error
+        raise ImageError(f"{name}: too large for the free memory; shrink it first, or free some") from error
     except Exception as error:  # Decoders meet damage with almost every exception there is.
         raise ImageError(
-            f"{name} cannot be decoded ({reason(error)}): it is damaged, cut short or of a rare kind; "
+            f"{name}: damaged, cut short or of a rare kind ({reason(error)}); "
             "get a whole copy, or save it as PNG with another program"
         ) from error
 
@@ -87,10 +87,10 @@ def _decode(picture: Decodable, name: str, max_pixels: int) -> Frame:
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
     if width < 1 or height < 1:
-        raise ImageError(f"{name} is {width}x{height} pixels, which is no picture; export it again")
+        raise ImageError(f"{name}: no pixels in it ({width}x{height}); export it again")
     if width * height > max_pixels:
         raise ImageError(
-            f"{name} is {width}x{height} pixels, {width * height:,} in all, above the limit of {max_pixels:,}; "
+            f"{name}: {width}x{height} is {width * height:,} pixels, above the limit of {max_pixels:,}; "
             "shrink it first, or raise max_pixels if you trust it"
         )
 
@@ -113,7 +113,7 @@ def _frame_from_array(source: AnyArray, name: str, max_pixels: int) -> Frame:
     array = np.asarray(source)
     planes = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or planes not in (1, 3, 4) or array.dtype.kind != "u" or array.dtype.itemsize > 2:
-        raise ImageError(f"{name} is {array.shape} {array.dtype}, which is no picture; {_array_hint(array)}")
+        raise ImageError(f"{name}: {array.shape} {array.dtype} is no picture; {_array_hint(array)}")
     _check_size(array.shape[1], array.shape[0], name, max_pixels)
     narrow = (array if array.dtype == np.uint8 else eight_bits(array)).reshape(*array.shape[:2], planes)
     rgb = np.repeat(narrow, 3, axis=2) if planes == 1 else np.ascontiguousarray(narrow[..., :3])
@@ -145,7 +145,7 @@ def _open_stream(source: ImageSource, name: str) -> AbstractContextManager[IO[by
         return BytesIO(source)
     read = getattr(source, "read", None)
     if read is None:
-        raise ImageError(f"{name} is no picture; give a path, bytes, a binary stream, a Pillow image or a NumPy array")
+        raise ImageError(f"{name}: no picture; give a path, bytes, a binary stream, a Pillow image or a NumPy array")
     return _read_all(read, name)
 
 
@@ -153,14 +153,14 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
-            raise ImageError(f"{name} is a folder, not a picture; give the pictures in it")
+            raise ImageError(f"{name}: a folder, not a picture; give the pictures in it")
         if not stat.S_ISREG(kind):
-            raise ImageError(f"{name} is a pipe or a device, not a file; read it and give its bytes")
+            raise ImageError(f"{name}: a pipe or a device, not a file; read it and give its bytes")
         return path.open("rb")
     except FileNotFoundError as error:
-        raise ImageError(f"{name} does not exist; check the path") from error
+        raise ImageError(f"{name}: no such file; check the path") from error
     except (OSError, ValueError) as error:
-        raise ImageError(f"{name} cannot be opened ({reason(error)}); check the path and who may read it") from error
+        raise ImageError(f"{name}: cannot be opened ({reason(error)}); check the path and who may read it") from error
 
 
 def _read_all(read: Callable[[int], object], name: str) -> BytesIO:
@@ -169,11 +169,13 @@ def _read_all(read: Callable[[int], object], name: str) -> BytesIO:
     try:
         while piece := read(_CHUNK_BYTES):
             if not isinstance(piece, bytes):
-                raise ImageError(f"{name} gives {type(piece).__name__}, not bytes; open it in binary mode")
+                raise ImageError(f"{name}: gives {type(piece).__name__}, not bytes; open it in binary mode")
             content.write(piece)
             if content.tell() > _MAX_STREAM_BYTES:
-                raise ImageError(f"{name} goes on beyond {_MAX_STREAM_BYTES:,} bytes; give one picture at a time")
+                raise ImageError(f"{name}: goes on beyond {_MAX_STREAM_BYTES:,} bytes; give one picture at a time")
     except (OSError, ValueError) as error:
-        raise ImageError(f"{name} cannot be read ({reason(error)}); give one that is open for reading") from error
+        raise ImageError(f"{name}: cannot be read ({reason(error)}); give one that is open for reading") from error
+    if content.tell() == 0:
+        raise ImageError(f"{name}: no bytes from where it stands on; rewind it with seek(0)")
     content.seek(0)
     return content

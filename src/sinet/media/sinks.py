@@ -151,7 +151,7 @@ def save_image(
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         way_out = _WAYS_OUT.get(getattr(error, "errno", None), "choose another place or name")
-        raise OutputError(f"{name} cannot be written ({words.lower()}); {way_out}") from error
+        raise OutputError(f"{name}: cannot be written ({words.lower()}); {way_out}") from error
 
 
 def _format_for(suffix: str, has_alpha: bool, name: str) -> OutputFormat:
@@ -184,9 +184,13 @@ def _encode(pixels: AnyArray, suffix: str, icc_profile: bytes | None, name: str)
                 image = convert_to_srgb(image, icc_profile)
         image.save(content, row.name, **options)
     except MemoryError as error:
-        raise OutputError(f"{name}: {width}x{height} pixels do not fit into memory as {row.name}; use .png") from error
+        raise OutputError(
+            f"{name}: {width}x{height} pixels need more memory than is free; shrink the picture"
+        ) from error
     except (OSError, ValueError, RuntimeError, SystemError) as error:
-        raise OutputError(f"{name}: the {row.name} encoder gave up ({error}); use .png") from error
+        raise OutputError(
+            f"{name}: the {row.name} encoder gave up ({error}); try another format, or a smaller picture"
+        ) from error
     return content.getvalue()
 
 
@@ -229,7 +233,7 @@ def _mode_of_existing(target: Path, name: str) -> int | None:
         return None
     if not stat.S_ISREG(found):
         what = "a folder" if stat.S_ISDIR(found) else "a pipe or a device"
-        raise OutputError(f"{name} is {what}, not a file; choose another name")
+        raise OutputError(f"{name}: {what}, not a file; choose another name")
     if not os.access(target, os.W_OK):
-        raise OutputError(f"{name} is write-protected; choose another name, or make it writable")
+        raise OutputError(f"{name}: write-protected; choose another name, or make it writable")
     return stat.S_IMODE(found)
