@@ -96,13 +96,12 @@ def local_colour(rgb: Float, weight: Alpha) -> Float:
     """
     # Nearly pure pixels speak; the others only where no pure one is near, for they carry the other side's colour.
     sure: Float = np.clip(5 * weight - 4, 0, 1, dtype=np.float32)
-    pure: Float = sure + weight * weight * np.float32(1e-3)
-    weighted: Float = np.dstack([rgb * pure[..., None], pure])  # (h, w, 4)
-    sums: Float = np.broadcast_to(np.float32(1e-6) * weighted.mean((0, 1)), weighted.shape).copy()
+    pure = sure + weight * weight * np.float32(1e-3)
+    weighted: Float = np.dstack([rgb * pure[..., None], pure]).astype(np.float32, copy=False)  # (h, w, 4)
+    sums: Float = np.broadcast_to(1e-6 * weighted.mean((0, 1)), weighted.shape).astype(np.float32)
     for radius, trust in COLOUR_WINDOWS:
-        sums += np.float32(trust) * box_mean(weighted, radius)
-    mean: Float = sums[..., :3] / np.maximum(sums[..., 3:], np.float32(1e-12))
-    return mean
+        sums += box_mean(weighted, radius) * np.float32(trust)
+    return np.divide(sums[..., :3], np.maximum(sums[..., 3:], 1e-12), dtype=np.float32)
 
 
 def guided_coefficients(guide: Float, alpha: Alpha, radius: int, eps: float) -> tuple[Float, Float]:
