@@ -114,6 +114,9 @@ def encode_image(pixels: Alpha8 | Rgb8 | Rgba8, suffix: str, *, icc_profile: byt
     Colours under fully transparent pixels are written as black: what was cut out is not in the file any more, and a
     PNG is half the size (2.09 against 3.79 MB). No EXIF is written: the pixels are upright already.
 
+    Memory beside `pixels` at the peak, in bytes a pixel, measured at 100 megapixels: PNG 6 to 7, JPEG 7, TIFF 8,
+    WebP 24, AVIF 44.
+
     Args:
         pixels: (H, W) mask, (H, W, 3) picture or (H, W, 4) cut-out with straight alpha; uint8.
         suffix: which format, as the end of a file name: ".png".
