@@ -16,7 +16,7 @@ help: ## say what there is
 
 demo: $(VENV)/.base ## cut the person out of a photograph, and say where the picture lies
 	@mkdir -p demo
-	@$(BIN)/sinet cut examples/portrait.png --output demo/portrait.out.png --overwrite
+	@$(BIN)/sinet cut examples/portrait.png --output demo/portrait.out.png --overwrite --quiet
 	@echo "==> the cut-out lies in demo/portrait.out.png"
 
 test: $(VENV)/.dev ## run the tests
