@@ -16,8 +16,8 @@ from sinet.export.deploy import deploy  # noqa: E402
 from sinet.export.onnx import export_onnx  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
 from sinet.nets.checkpoints import load_published  # noqa: E402
-from sinet.runtime.backend import open_backend  # noqa: E402
 from sinet.runtime.catalog import MODELS_DIR, artefact_spec, catalog, embedded_spec, find_model  # noqa: E402
+from sinet.runtime.engines import open_backend  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -12,7 +12,8 @@ from sinet.core.errors import MissingExtraError, ModelError, ShapeError
 from sinet.core.postprocess import postprocess
 from sinet.core.preprocess import preprocess
 from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec, spec_from_json
-from sinet.runtime.backend import Backend, ModelFile, open_backend
+from sinet.runtime.backend import Backend, ModelFile
+from sinet.runtime.engines import open_backend
 
 SPEC = ModelSpec(
     name="logistic",

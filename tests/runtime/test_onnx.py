@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from sinet.core.errors import ModelError, ShapeError
-from sinet.runtime.backend import Backend, FakeBackend, ModelFile, open_backend
+from sinet.runtime.backend import Backend, FakeBackend, ModelFile
 from sinet.runtime.catalog import find_model, model_path
+from sinet.runtime.engines import open_backend
 
 
 def test_it_is_a_backend_and_so_is_the_fake() -> None:

@@ -12,8 +12,8 @@ from sinet.core.spec import ModelSpec
 from sinet.core.types import Alpha, Frame, Rgb8
 from sinet.media.image import ImageSource, load_image
 from sinet.pipeline.refine import refine as refine_edges
-from sinet.runtime.backend import open_backend
 from sinet.runtime.catalog import catalog, find_model
+from sinet.runtime.engines import open_backend
 
 PAPER = np.full((1, 1, 3), 255, np.uint8)
 """What a picture with transparent parts is laid on before the network looks at it: white."""

@@ -15,7 +15,8 @@ from typing import cast
 from sinet.core.errors import ModelError
 from sinet.core.records import from_plain
 from sinet.core.spec import SPEC_KEY, ModelSpec, spec_from_json
-from sinet.runtime.backend import ENGINES, ModelFile
+from sinet.runtime.backend import ModelFile
+from sinet.runtime.engines import ENGINES
 
 MODELS_DIR = Path(__file__).parent / "models"
 MAX_HEADER_BYTES = 1_000_000
