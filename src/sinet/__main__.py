@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import click
 
-from sinet.cli import group
+from sinet.cli import COMPLETION_VARIABLE, group
 from sinet.core.errors import SinetError
 
 INTERRUPTED, READER_GONE, TERMINATED = 130, 141, 143
@@ -43,10 +43,10 @@ def run(arguments: Sequence[str]) -> int:
         The exit status.
     """
     try:
-        status = group.main(list(arguments), prog_name="sinet", standalone_mode=False)
+        status = _call(list(arguments))
         if sys.stdout is not None:  # closed by whoever started us
             sys.stdout.flush()
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # The interpreter flushes stdout once more on its way out; give it somewhere to go.
@@ -60,6 +60,19 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         click.echo(f"sinet: {sentence}", err=True)
     return status if isinstance(status, int) else 0
+
+
+def _call(arguments: list[str]) -> object:
+    """What `click.Group.main` does, less its own opinions on exceptions and its expansion of patterns on Windows."""
+    if instruction := os.environ.get(COMPLETION_VARIABLE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(group, {}, "sinet", COMPLETION_VARIABLE, instruction)
+    try:
+        with group.make_context("sinet", arguments) as context:
+            return group.invoke(context)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
 
 
 def _explain(error: Exception) -> tuple[str, int]:

@@ -20,6 +20,9 @@ VERBS = {
 }
 """Verb -> the line that the group's help says of it."""
 
+COMPLETION_VARIABLE = "_SINET_COMPLETE"
+"""What a shell sets to ask for completions."""
+
 
 class Verbs(click.Group):
     """A group that knows its verbs by name and imports one only to run it."""

@@ -17,9 +17,9 @@ def command(shell: str) -> int:
     """Print; the help text is `HELP`."""
     from click.shell_completion import get_completion_class
 
-    from sinet.cli import group
+    from sinet.cli import COMPLETION_VARIABLE, group
 
     completion = get_completion_class(shell)
     assert completion is not None
-    click.echo(completion(group, {}, "sinet", "_SINET_COMPLETE").source())
+    click.echo(completion(group, {}, "sinet", COMPLETION_VARIABLE).source())
     return 0

@@ -78,8 +78,8 @@ class Report:
         """Hear of one item."""
         self.items.append(item)
         if item.status == "empty":
-            kept = f"; {_name(item.output)} holds nothing that could be kept" if self.plan.single else ""
-            self.say(f"no person found in {_name(item.source)}{kept}")
+            written = f"; {_name(item.output)} is written all the same" if self.plan.single else ""
+            self.say(f"no person found in {_name(item.source)}{written}")
         elif item.status == "skipped" and (self.plan.single or self.verbose):
             self.say(f"{item.reason}; nothing was done for {_name(item.source)} (--overwrite replaces it)")
         elif item.status == "ok" and self.verbose:
