@@ -1,0 +1,62 @@
+"""`sinet train`: a run from its recipe."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sinet.training.loop import Progress
+
+HELP = """Train a network as a recipe says.
+
+RECIPE is a TOML file; recipes/ holds some. The run is written into a folder: checkpoint.pt to go on from, curves.jsonl,
+and at the end the averaged weights with provenance.json beside them. A folder that holds a run is gone on with.
+"""
+
+
+@click.command("train", help=HELP)
+@click.argument("recipe", metavar="RECIPE", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", metavar="A.B=VALUE", multiple=True, help="Change one value of the recipe.")
+@click.option("-o", "--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder; runs/NAME without.")
+@click.option("--threads", metavar="N", type=click.IntRange(1), help="Threads for the network; torch's choice without.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the network first: minutes at first, faster after.")
+@click.option("--check", is_flag=True, help="Read the recipe, find all data, take one step, and stop.")
+def command(
+    recipe: Path, overrides: tuple[str, ...], out: Path | None, threads: int | None, compiled: bool, check: bool
+) -> int:
+    """Train; the help text is `HELP`."""
+    from sinet.training.loop import CHECKPOINT, check_run, find_splits, load_pools, resume_run, start_run, train
+    from sinet.training.machine import prepare
+    from sinet.training.recipe import load_recipe
+
+    settings = load_recipe(recipe, overrides)
+    folder = out or Path("runs") / settings.name
+    splits = find_splits(settings)
+    for split in splits:
+        click.echo(f"{split.row.name}: {len(split.train)} to train on, {len(split.validation)} set aside", err=True)
+    check_run(settings, splits, folder)
+    if check:
+        click.echo("The recipe, its data and one step are in order.", err=True)
+        return 0
+    pools = load_pools(settings, splits)
+    run = resume_run(settings, folder / CHECKPOINT) if (folder / CHECKPOINT).is_file() else start_run(settings)
+    prepare(run, threads, compiled)
+    click.echo(f"step {run.step} of {settings.schedule.steps}; the run is in {folder}", err=True)
+    for progress in train(run, pools, splits, folder):
+        click.echo(_words(progress), err=True)
+    return 0
+
+
+def _words(progress: "Progress") -> str:
+    line = (
+        f"{progress.step}/{progress.steps}  loss {progress.loss:.4f}  {progress.images_per_s:.1f} images/s  "
+        f"{progress.seconds_left / 60:.0f} min left"
+    )
+    for name, scores in (progress.measured or {}).items():
+        line += f"\n    {name}: {_scores(scores)}"
+    return line
+
+
+def _scores(scores: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items() if isinstance(value, float))

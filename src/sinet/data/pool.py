@@ -1,0 +1,102 @@
+"""A data set held in memory: every picture and its label shrunk once, so that an epoch reads no file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from sinet.core.errors import LabelError
+from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label, check_label
+from sinet.core.resample import resize_map, resize_rgb
+from sinet.core.types import Rgb8, Size
+from sinet.data.manifest import Item, Split
+from sinet.media.image import load_image
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture `Rgb8` (H, W, 3) and its label (H, W), 255 person, 0 background, 128 ignored."""
+
+    rgb: Rgb8
+    label: Label
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The training pictures of one source, in memory."""
+
+    name: str
+    share: float
+    people: bool
+    samples: tuple[Sample, ...]
+
+
+def load_pool(split: Split, short_side: int, each: Callable[[], None] = lambda: None) -> Pool:
+    """Read the training pictures of a source.
+
+    Args:
+        split: the source's files.
+        short_side: pictures whose short side is longer are shrunk to it, in pixels.
+        each: called after every picture, to show progress.
+
+    Raises:
+        ImageError: a picture cannot be read.
+        LabelError: a label cannot be read or does not fit its picture.
+    """
+    samples: list[Sample] = []
+    for item in split.train:
+        samples.append(shrink(load_sample(item), short_side))
+        each()
+    return Pool(split.row.name, split.row.share, split.row.people, tuple(samples))
+
+
+def load_sample(item: Item) -> Sample:
+    """Read one picture and its label at their own size.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        LabelError: the label cannot be read, has another size, or holds values other than 0, 128 and 255.
+    """
+    frame = load_image(item.image)
+    if item.mask is None:
+        return Sample(frame.rgb, np.full(frame.size, BACKGROUND, np.uint8))
+    try:
+        with Image.open(item.mask) as image:
+            values = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise LabelError(f"{item.mask}: the label cannot be read ({error}); save it again as a grey PNG") from error
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8) * np.uint8(PERSON)
+    return Sample(frame.rgb, check_label(values, frame.size, str(item.mask)))
+
+
+def shrink(sample: Sample, short_side: int) -> Sample:
+    """Bring the short side down to `short_side` pixels; smaller samples stay as they are."""
+    height, width = sample.label.shape
+    scale = short_side / min(height, width)
+    if scale >= 1:
+        return sample
+    return resize_sample(sample, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+
+def resize_sample(sample: Sample, size: Size) -> Sample:
+    """Resize a picture with the package's one resampler, and its label by the same weights.
+
+    A pixel of the new label is a person where more than half of what it covers is one, and is ignored where a quarter
+    or more of what it covers is.
+    """
+    return Sample(resize_rgb(sample.rgb, size), resize_label(sample.label, size))
+
+
+def resize_label(label: Label, size: Size) -> Label:
+    """Resize a label as `resize_sample` does."""
+    if label.shape == size:
+        return label
+    person = resize_map((label == PERSON).astype(np.float32), size)
+    ignored = label == IGNORED
+    covered = resize_map(ignored.astype(np.float32), size) if ignored.any() else np.zeros(size, np.float32)
+    # What is ignored votes for neither side.
+    small = np.where(person * 2 > 1 - covered, PERSON, BACKGROUND).astype(np.uint8)
+    small[covered >= 0.25] = IGNORED
+    return small

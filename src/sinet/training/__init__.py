@@ -1,0 +1,1 @@
+"""Recipe and data -> weights: draws, losses, the loop, checkpoints. This is the learning half; it needs torch."""

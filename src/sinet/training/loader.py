@@ -1,0 +1,71 @@
+"""Batches, made one step ahead of the network. A batch is a function of the seed and the step alone.
+
+So a run that is resumed at a step sees what the unbroken run saw, whatever was drawn ahead when it was killed.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from sinet.core.metrics import IGNORED, PERSON, Label
+from sinet.core.preprocess import preprocess
+from sinet.data.augment import augment
+from sinet.data.paste import paste_person
+from sinet.data.pool import Pool, Sample
+from sinet.training.losses import IGNORE
+from sinet.training.recipe import Recipe
+
+AHEAD = 4
+"""Batches drawn ahead of the one in use."""
+
+
+def draw_sample(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> Sample:
+    """One picture of the mix, augmented, at the input size."""
+    pool = pools[int(rng.choice(len(pools), p=[pool.share for pool in pools]))]
+    sample = _any(pool, rng)
+    scenes = [other for other in pools if not other.people]
+    if pool.people and scenes and rng.random() < recipe.augment.paste:
+        sample = paste_person(sample, _any(scenes[int(rng.integers(len(scenes)))], rng), recipe.augment, rng)
+    return augment(sample, recipe.augment, recipe.preprocess.size, rng)
+
+
+def draw_batch(pools: tuple[Pool, ...], recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
+    """The batch of one step.
+
+    Returns:
+        (n, 3, h, w) float32 as the network takes it, and (n, h, w) int64 labels of `sinet.training.losses`.
+    """
+    inputs, labels = [], []
+    for index in range(recipe.schedule.batch):
+        sample = draw_sample(pools, recipe, np.random.default_rng([recipe.seed, step, index]))
+        inputs.append(preprocess(sample.rgb, recipe.preprocess)[0])
+        labels.append(classes(sample.label))
+    return torch.from_numpy(np.concatenate(inputs)), torch.from_numpy(np.stack(labels))
+
+
+def batches(pools: tuple[Pool, ...], recipe: Recipe, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of all steps from `start` on, drawn ahead in a thread; what fails there is raised here."""
+    with ThreadPoolExecutor(1, "sinet-loader") as thread:
+        waiting: list[Future[tuple[Tensor, Tensor]]] = []
+        try:
+            for step in range(start, recipe.schedule.steps + AHEAD):
+                if step < recipe.schedule.steps:
+                    waiting.append(thread.submit(draw_batch, pools, recipe, step))
+                if waiting and (len(waiting) > AHEAD or step >= recipe.schedule.steps):
+                    yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def classes(label: Label) -> np.ndarray:
+    """A label of 255, 0 and 128 as int64 classes 1, 0 and `IGNORE`."""
+    return np.where(label == IGNORED, IGNORE, (label == PERSON).astype(np.int64))
+
+
+def _any(pool: Pool, rng: Generator) -> Sample:
+    return pool.samples[int(rng.integers(len(pool.samples)))]

@@ -1,0 +1,207 @@
+"""The run itself: check, resume, step, average, measure, save."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sinet.core.errors import ModelError, OutputError, SinetError
+from sinet.core.records import to_plain
+from sinet.data.manifest import Split, find_split
+from sinet.data.pool import Pool, load_pool
+from sinet.nets.checkpoints import load_published
+from sinet.nets.sinet import SINet
+from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sinet.training.loader import batches, draw_batch
+from sinet.training.losses import segmentation_loss
+from sinet.training.optimiser import build_optimiser, learning_rate, update_average
+from sinet.training.recipe import Recipe
+from sinet.training.validate import validate
+
+CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
+
+
+@dataclass
+class Run:
+    """A run in memory."""
+
+    recipe: Recipe
+    network: SINet
+    average: dict[str, Tensor]
+    optimiser: torch.optim.AdamW
+    step: int = 0
+    forward: Callable[[Tensor], Tensor] | None = None
+    """The network as it is to be called, where that is not the network itself: compiled, say."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one step has to say.
+
+    Attributes:
+        step: steps done, of `steps`.
+        loss: mean since the last word.
+        images_per_s: pictures a second since the last word.
+        seconds_left: at that speed.
+        measured: source -> scores, where this step measured.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    images_per_s: float
+    seconds_left: float
+    measured: dict[str, Any] | None = None
+
+
+def find_splits(recipe: Recipe) -> tuple[Split, ...]:
+    """The files of all sources.
+
+    Raises:
+        SinetError: a folder, picture, list or label is not there.
+    """
+    splits = tuple(find_split(row, Path(recipe.root)) for row in recipe.sources)
+    for split in splits:
+        if split.row.share > 0 and not split.train:
+            raise SinetError(f"source {split.row.name}: nothing is left to train on; set fewer pictures aside")
+    return splits
+
+
+def check_run(recipe: Recipe, splits: tuple[Split, ...], folder: Path) -> None:
+    """Put one small batch through everything, so that what is wrong is said before hours are spent.
+
+    Raises:
+        SinetError: a picture or label cannot be used, the start cannot be loaded, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+    few = tuple(replace(s, train=s.train[:4], validation=s.validation[:1]) for s in splits)
+    run = start_run(replace(recipe, schedule=replace(recipe.schedule, batch=2)))
+    images, labels = draw_batch(load_pools(recipe, few), run.recipe, 0)
+    if not math.isfinite(take_step(run, images, labels)):
+        raise ModelError("the loss of the first step is not a number; check preprocess.mean and preprocess.std")
+    for split in few:
+        validate(averaged(run), recipe.preprocess, split)
+
+
+def load_pools(recipe: Recipe, splits: tuple[Split, ...], each: Callable[[], None] = lambda: None) -> tuple[Pool, ...]:
+    """Hold the training pictures of all sources in memory."""
+    return tuple(load_pool(split, recipe.short_side, each) for split in splits if split.row.share > 0)
+
+
+def start_run(recipe: Recipe) -> Run:
+    """A run at step 0: the network from its start, or from the seed."""
+    torch.manual_seed(recipe.seed)
+    network = (load_published(Path(recipe.start)) if recipe.start else SINet()).train()
+    average = {name: value.clone() for name, value in network.state_dict().items()}
+    return Run(recipe, network, average, build_optimiser(network, recipe.schedule))
+
+
+def resume_run(recipe: Recipe, path: Path) -> Run:
+    """A run as its checkpoint left it.
+
+    Raises:
+        ModelError: the checkpoint cannot be read or belongs to another recipe.
+    """
+    checkpoint = load_checkpoint(path)
+    if not same_past(checkpoint.recipe, recipe, checkpoint.step):
+        raise ModelError(f"{path}: belongs to another recipe; give another folder, or the recipe it was begun with")
+    run = start_run(recipe)
+    run.network.load_state_dict(checkpoint.network)
+    run.optimiser.load_state_dict(checkpoint.optimiser)
+    torch.set_rng_state(checkpoint.chance)
+    return Run(recipe, run.network, checkpoint.average, run.optimiser, checkpoint.step)
+
+
+def same_past(other: dict[str, Any], recipe: Recipe, step: int) -> bool:
+    """Whether two recipes ask for the same steps up to `step`: they are equal, or differ in steps not yet decayed."""
+    if other == to_plain(recipe):
+        return True
+    ours = to_plain(recipe)
+    ends = [plain["schedule"]["steps"] - plain["schedule"]["decay_steps"] for plain in (other, ours)]
+    for name in ("steps", "decay_steps", "checkpoint_every", "validate_every"):
+        other["schedule"][name] = ours["schedule"][name]
+    return other == ours and step <= min(ends)
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write the run's checkpoint."""
+    save_checkpoint(
+        Checkpoint(
+            run.step,
+            to_plain(run.recipe),
+            run.network.state_dict(),
+            run.average,
+            run.optimiser.state_dict(),
+            torch.get_rng_state(),
+        ),
+        path,
+    )
+
+
+def take_step(run: Run, images: Tensor, labels: Tensor) -> float:
+    """One step of the optimiser; the loss it began from."""
+    row = run.recipe.schedule
+    for group in run.optimiser.param_groups:
+        group["lr"] = learning_rate(run.step, row)
+    loss = segmentation_loss((run.forward or run.network)(images), labels, run.recipe.loss.boundary, run.recipe.loss.band_px)
+    run.optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(run.network.parameters(), row.clip)
+    run.optimiser.step()
+    update_average(run.average, run.network, run.step, row.ema)
+    run.step += 1
+    return loss.item()
+
+
+def averaged(run: Run) -> SINet:
+    """The network with the averaged weights, in evaluation mode."""
+    network = SINet(run.network.config)
+    network.load_state_dict(run.average)
+    return network.eval()
+
+
+def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: Path) -> Iterator[Progress]:
+    """Run to the end, saving and measuring on the way.
+
+    Yields:
+        A word every 10 steps and after every measurement.
+    """
+    row = run.recipe.schedule
+    losses: list[float] = []
+    begun = time.monotonic()
+    for images, labels in batches(pools, run.recipe, run.step):
+        losses.append(take_step(run, images, labels))
+        last = run.step == row.steps
+        if run.step % row.checkpoint_every == 0 or last:
+            save_run(run, folder / CHECKPOINT)
+        measure = run.step % row.validate_every == 0 or last
+        if run.step % 10 and not measure:
+            continue
+        speed = row.batch * len(losses) / (time.monotonic() - begun)
+        measured = {s.row.name: asdict(validate(averaged(run), run.recipe.preprocess, s)) for s in splits} if measure else None
+        progress = Progress(
+            run.step, row.steps, sum(losses) / len(losses), speed, (row.steps - run.step) * row.batch / speed, measured
+        )
+        _append(folder / CURVES, asdict(progress))
+        yield progress
+        losses, begun = [], time.monotonic()
+
+
+def _append(path: Path, row: dict[str, Any]) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); free some space and resume") from error

@@ -1,0 +1,46 @@
+"""What is minimised. Labels are int64 (n, h, w): 0 background, 1 person, `IGNORE` in no sum."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+IGNORE = -100
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy over the pixels that count; 0 where none does.
+
+    Args:
+        logits: (n, k, h, w), unbounded.
+        labels: (n, h, w) int64, a class or `IGNORE`.
+    """
+    total = functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
+    return total / (labels != IGNORE).sum().clamp(min=1)
+
+
+def boundary_labels(labels: Tensor, band_px: int) -> Tensor:
+    """The labels inside the boundary band alone; `IGNORE` elsewhere.
+
+    The band is the person's dilation minus erosion by a full square of `band_px`. What lies outside the picture counts
+    neither for the one nor for the other, so the frame is no boundary. For the band, an ignored pixel is background.
+
+    Args:
+        labels: (n, h, w) int64.
+        band_px: side of the square, odd.
+
+    Source: Park et al., SINet, arXiv:1911.09099v4, boundary loss.
+    """
+    person = (labels == 1)[:, None].float()
+    # max_pool2d pads with minus infinity, which is what "counts for neither" means.
+    dilated = functional.max_pool2d(person, band_px, 1, band_px // 2)
+    eroded = -functional.max_pool2d(-person, band_px, 1, band_px // 2)
+    return torch.where((dilated > eroded)[:, 0], labels, IGNORE)
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor, boundary: float, band_px: int) -> Tensor:
+    """Cross-entropy over all pixels plus `boundary` times the cross-entropy over the band.
+
+    Source: Park et al., SINet, arXiv:1911.09099v4, boundary loss; `boundary` is 0.5 in the authors' code.
+    """
+    whole = cross_entropy(logits, labels)
+    return whole + boundary * cross_entropy(logits, boundary_labels(labels, band_px))
