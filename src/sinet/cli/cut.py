@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sinet.cli.plan import Plan
     from sinet.pipeline.batch import Job
     from sinet.pipeline.cut import Cut, CutOptions
@@ -147,14 +149,12 @@ def _background(request: Request) -> str:
 
 
 def _work(plan: "Plan", segmenter: "Segmenter", options: "CutOptions") -> "Callable[[Job], Cut]":
-    from sinet.core.errors import ImageError
     from sinet.media.image import load_image
     from sinet.media.sinks import encode_image, save_image
     from sinet.pipeline.cut import cut
 
     def work(job: "Job") -> "Cut":
-        if job.source.is_dir() and not os.access(job.source, os.R_OK | os.X_OK):
-            raise ImageError(f"{job.source} is a folder that you may not read; change its permissions")
+        _check_found(job.source)
         frame = load_image(sys.stdin.buffer if plan.from_stdin else job.source)
         result = cut(frame, segmenter, options)
         if plan.to_stdout:
@@ -165,6 +165,16 @@ def _work(plan: "Plan", segmenter: "Segmenter", options: "CutOptions") -> "Calla
         return result
 
     return _debugged(work) if os.environ.get("SINET_DEBUG") == "1" else work
+
+
+def _check_found(path: "Path") -> None:
+    """Say of what a search came upon what `load_image` cannot know of it."""
+    from sinet.core.errors import ImageError
+
+    if path.is_symlink() and not path.exists():
+        raise ImageError(f"{path}: a link to {path.readlink()}, which is not there; mend the link or delete it")
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        raise ImageError(f"{path}: a folder that you may not read; change its permissions")
 
 
 def _debugged(work: "Callable[[Job], Cut]") -> "Callable[[Job], Cut]":
