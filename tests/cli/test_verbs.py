@@ -34,6 +34,7 @@ def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert (len(content), hashlib.sha256(content).hexdigest()) == (row["file_bytes"], row["sha256"])
         assert row["params"] == 86_910
         assert row["licence"]
+        assert row["name"] in Path(row["card"]).read_text(encoding="utf-8")
         assert row["origin"]
 
 

@@ -29,7 +29,7 @@ def command(as_json: bool) -> int:
         click.echo(
             f"  {'':{width}}  {row['params']:,} parameters, input {height}x{across}, {row['file_bytes'] / 1000:.0f} kB"
         )
-        click.echo(f"  {'':{width}}  licence: {row['licence']}")
+        click.echo(f"  {'':{width}}  licence: {row['licence']}, card: {row['card']}")
     return 0
 
 
@@ -50,5 +50,6 @@ def _row(name: str) -> dict[str, Any]:
         "params": sum(cost.params for cost in cost_table(network, spec.preprocess.size)) if network else None,
         "file_bytes": artefact.stat().st_size,
         "path": str(artefact),
+        "card": str(model_path(name, ".md")),
         "sha256": catalog().models[name].sha256[".safetensors"],
     }
