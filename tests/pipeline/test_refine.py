@@ -74,7 +74,7 @@ def test_the_edge_goes_where_the_pictures_edge_is() -> None:
 
 
 def test_strips_are_seamless(monkeypatch) -> None:
-    import sinet.pipeline.refine as module
+    import sinet.core.strips as module
 
     rng = np.random.default_rng(0)
     rgb, coarse = rng.integers(0, 256, (300, 40, 3), np.uint8), rng.random((16, 16), np.float32)

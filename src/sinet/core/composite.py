@@ -3,6 +3,7 @@
 import numpy as np
 
 from sinet.core.errors import ShapeError
+from sinet.core.strips import strips
 from sinet.core.types import Alpha, Alpha8, Rgb8, Rgba8
 
 
@@ -22,15 +23,21 @@ def composite(foreground: Rgb8, background: Rgb8, alpha: Alpha) -> Rgb8:
     """
     if foreground.shape[:2] != alpha.shape:
         raise ShapeError(f"a foreground of {foreground.shape[:2]} and an alpha of {alpha.shape} do not fit")
-    weight = alpha[..., None]
-    # float32 first: uint8 subtraction wraps around.
-    below = background.astype(np.float32)
-    return (below + (foreground - below) * weight + np.float32(0.5)).astype(np.uint8)
+    made = np.empty(foreground.shape, np.uint8)
+    behind = np.broadcast_to(background, foreground.shape)
+    for rows in strips(alpha.shape[0]):
+        # float32 first: uint8 subtraction wraps around.
+        below = behind[rows].astype(np.float32)
+        made[rows] = below + (foreground[rows] - below) * alpha[rows][..., None] + np.float32(0.5)
+    return made
 
 
 def to_alpha8(alpha: Alpha) -> Alpha8:
     """Alpha in [0, 1] as 8 bits, rounded to the nearest."""
-    return (alpha * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    opacity = np.empty(alpha.shape, np.uint8)
+    for rows in strips(alpha.shape[0]):
+        opacity[rows] = alpha[rows] * np.float32(255) + np.float32(0.5)
+    return opacity
 
 
 def straight_cutout(foreground: Rgb8, alpha: Alpha) -> Rgba8:
@@ -38,7 +45,9 @@ def straight_cutout(foreground: Rgb8, alpha: Alpha) -> Rgba8:
 
     What nobody can see is black, not the old background: it could be brought back from the file, and costs space.
     """
-    opacity = to_alpha8(alpha)
-    cutout = np.dstack([foreground, opacity])
-    cutout[opacity == 0] = 0
+    cutout = np.empty((*alpha.shape, 4), np.uint8)
+    cutout[..., :3] = foreground
+    cutout[..., 3] = to_alpha8(alpha)
+    for rows in strips(alpha.shape[0]):
+        cutout[rows][cutout[rows][..., 3] == 0] = 0
     return cutout

@@ -8,12 +8,11 @@ Sources: He, Sun: Fast Guided Filter, arXiv:1505.00996, with a colour guide (He,
 TPAMI 2013, equations 19 and 20). Forte: Approximate Fast Foreground Colour Estimation, ICIP 2021.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from sinet.core.resample import resize_map, resize_rgb
 from sinet.core.smoothing import box_mean
+from sinet.core.strips import strips
 from sinet.core.types import Alpha, Float, Rgb8, Size
 
 GRID_SIDE = 256
@@ -26,8 +25,6 @@ LEVELS = (0.06, 0.94)
 """Alpha below the first is 0, above the second 1: a fixed contract, the same for every picture."""
 COLOUR_WINDOWS = ((2, 1.0), (6, 0.05), (20, 0.002))
 """Radius in pixels of the small grid, and trust, of the windows that colours are averaged over."""
-STRIP_ROWS = 128
-"""Rows worked on at once at full size, so that memory does not grow with the picture's height."""
 
 
 def refine(coarse: Alpha, rgb: Rgb8) -> Alpha:
@@ -150,12 +147,6 @@ def grid_size(size: Size) -> Size:
     """Size of the small grid for a picture of `size`: same shape, at most `GRID_SIDE` on the longer side."""
     scale = min(1.0, GRID_SIDE / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def strips(height: int) -> Iterator[slice]:
-    """Slices that cover `height` rows in order."""
-    for top in range(0, height, STRIP_ROWS):
-        yield slice(top, min(top + STRIP_ROWS, height))
 
 
 def enlarge_rows(planes: Float, height: int, rows: slice) -> Float:
