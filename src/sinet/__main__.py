@@ -15,6 +15,7 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -28,6 +29,8 @@ INTERRUPTED, READER_GONE, TERMINATED = 130, 141, 143
 
 def main() -> NoReturn:
     """Run the command line that this process was started with, and leave."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries warn of damaged metadata that nobody asked about
     # As an exception a termination unwinds the stack, and half-written files are removed on the way.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     sys.exit(run(sys.argv[1:]))

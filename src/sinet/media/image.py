@@ -91,7 +91,7 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ImageError(
             f"{name}: {width}x{height} is {width * height:,} pixels, above the limit of {max_pixels:,}; "
-            "shrink it first, or raise max_pixels if you trust it"
+            "shrink it first (Python's load_image takes a higher max_pixels)"
         )
 
 
