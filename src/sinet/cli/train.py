@@ -18,7 +18,9 @@ and at the end the averaged weights with provenance.json beside them. A folder t
 @click.command("train", help=HELP)
 @click.argument("recipe", metavar="RECIPE", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", metavar="A.B=VALUE", multiple=True, help="Change one value of the recipe.")
-@click.option("-o", "--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder; runs/NAME without.")
+@click.option(
+    "-o", "--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder; runs/NAME without."
+)
 @click.option("--threads", metavar="N", type=click.IntRange(1), help="Threads for the network; torch's choice without.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: minutes at first, faster after.")
 @click.option("--check", is_flag=True, help="Read the recipe, find all data, take one step, and stop.")
@@ -28,6 +30,7 @@ def command(
     """Train; the help text is `HELP`."""
     from sinet.training.loop import CHECKPOINT, check_run, find_splits, load_pools, resume_run, start_run, train
     from sinet.training.machine import prepare
+    from sinet.training.provenance import finish
     from sinet.training.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides)
@@ -45,6 +48,8 @@ def command(
     click.echo(f"step {run.step} of {settings.schedule.steps}; the run is in {folder}", err=True)
     for progress in train(run, pools, splits, folder):
         click.echo(_words(progress), err=True)
+    weights = finish(run, splits, folder)
+    click.echo(f"{weights} is written, with its provenance beside it", err=True)
     return 0
 
 

@@ -29,7 +29,7 @@ class AugmentRow:
         degrees: standard deviation of its angle.
         paste: probability that a person is cut out and pasted, smaller, over a picture without people.
         paste_height: least and greatest height of what is pasted, as parts of the new picture's height.
-        gain: standard deviation of the logarithm of brightness, and twice that of each channel's own.
+        gain: standard deviation of the logarithm of brightness; half of it for each channel's own.
         contrast: standard deviation of the logarithm of contrast, gamma and saturation.
         grey: probability of a picture without colour.
         noise: probability of noise.
@@ -90,7 +90,7 @@ def rotate(sample: Sample, degrees: float) -> Sample:
 def random_crop(sample: Sample, row: AugmentRow, rng: Generator) -> Sample:
     """A part of the picture, at any place in it."""
     height, width = sample.label.shape
-    side = rng.uniform(*row.crop)
+    side = rng.uniform(row.crop[0], row.crop[1])
     stretch = math.exp(rng.uniform(-row.aspect, row.aspect) / 2)
     h = max(1, round(height * min(1.0, side / stretch)))
     w = max(1, round(width * min(1.0, side * stretch)))
@@ -103,7 +103,7 @@ def recolour(rgb: Rgb8, row: AugmentRow, rng: Generator) -> Rgb8:
     if rng.random() < row.blur:
         rgb = np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(rng.uniform(0.2, row.blur_px))))
     gains = np.exp(rng.normal(0, row.gain) + rng.normal(0, row.gain / 2, 3))
-    contrast, gamma, saturation = np.exp(rng.normal(0, row.contrast, 3))
+    contrast, gamma, saturation = (math.exp(rng.normal(0, row.contrast)) for _ in range(3))
     if rng.random() < row.grey:
         saturation = 0.0
     codes = np.arange(256, dtype=np.float32)[:, None] / 255

@@ -32,10 +32,10 @@ def paste_person(person: Sample, scene: Sample, row: AugmentRow, rng: Generator)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     height, width = scene.label.shape
     h0, w0 = person.label[box].shape
-    scale = min(rng.uniform(*row.paste_height) * height / h0, width / w0, 1.0)
+    scale = min(rng.uniform(row.paste_height[0], row.paste_height[1]) * height / h0, width / w0, 1.0)
     size = max(2, round(h0 * scale)), max(2, round(w0 * scale))
     mask = Image.fromarray(person.label[box]).filter(ImageFilter.MinFilter(3))
-    alpha = resize_map(np.asarray(mask, np.float32) / 255, size)
+    alpha = resize_map(np.asarray(mask, np.float32) / np.float32(255), size)
     cut_off = rows[-1] >= person.label.shape[0] - 3
     free_y, free_x = max(0, height - size[0]), max(0, width - size[1])
     y = free_y if cut_off else int(rng.integers(free_y + 1))

@@ -91,5 +91,7 @@ def load_weights(path: Path) -> SINet:
         network.load_state_dict(load_file(path), strict=True)
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: not the portrait SINet's weights ({reason}); give a file of `sinet train`") from error
+        raise ModelError(
+            f"{path}: not the portrait SINet's weights ({reason}); give a file of `sinet train`"
+        ) from error
     return network.eval()

@@ -85,7 +85,9 @@ def check_run(recipe: Recipe, splits: tuple[Split, ...], folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror}); choose a folder you may write to"
+        ) from error
     few = tuple(replace(s, train=s.train[:4], validation=s.validation[:1]) for s in splits)
     run = start_run(replace(recipe, schedule=replace(recipe.schedule, batch=2)))
     images, labels = draw_batch(load_pools(recipe, few), run.recipe, 0)
@@ -155,7 +157,8 @@ def take_step(run: Run, images: Tensor, labels: Tensor) -> float:
     row = run.recipe.schedule
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(run.step, row)
-    loss = segmentation_loss((run.forward or run.network)(images), labels, run.recipe.loss.boundary, run.recipe.loss.band_px)
+    forward = run.network if run.forward is None else run.forward
+    loss = segmentation_loss(forward(images), labels, run.recipe.loss.boundary, run.recipe.loss.band_px)
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(run.network.parameters(), row.clip)
@@ -190,7 +193,9 @@ def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: 
         if run.step % 10 and not measure:
             continue
         speed = row.batch * len(losses) / (time.monotonic() - begun)
-        measured = {s.row.name: asdict(validate(averaged(run), run.recipe.preprocess, s)) for s in splits} if measure else None
+        measured = (
+            {s.row.name: asdict(validate(averaged(run), run.recipe.preprocess, s)) for s in splits} if measure else None
+        )
         progress = Progress(
             run.step, row.steps, sum(losses) / len(losses), speed, (row.steps - run.step) * row.batch / speed, measured
         )

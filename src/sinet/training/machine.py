@@ -19,5 +19,5 @@ def prepare(run: Run, threads: int | None, compiled: bool) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
     if compiled:
-        run.network.to(memory_format=torch.channels_last)
+        run.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] torch leaves it untyped
         run.forward = torch.compile(run.network)

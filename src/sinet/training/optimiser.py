@@ -9,7 +9,7 @@ from sinet.training.recipe import ScheduleRow
 
 
 def build_optimiser(network: nn.Module, row: ScheduleRow) -> torch.optim.AdamW:
-    """AdamW in the authors' three groups: full decay on ordinary convolution kernels, none on depthwise, little elsewhere.
+    """AdamW in the authors' three groups: full decay on ordinary kernels, none on depthwise ones, little elsewhere.
 
     Source: the authors' code (weight decay 2e-4, 0 on depthwise kernels, a hundredth on the rest). Departs: theirs is
         Adam, which adds the decay to the gradient.

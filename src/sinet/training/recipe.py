@@ -25,7 +25,7 @@ class ScheduleRow:
         batch: pictures a step.
         warmup_steps: steps over which the rate first rises from 0 to its peak.
         learning_rate: the peak.
-        weight_decay: on ordinary convolution kernels, as the paper's; none on depthwise kernels, a hundredth on the rest.
+        weight_decay: on ordinary convolution kernels, as the paper's; none on depthwise ones, a hundredth on the rest.
         clip: greatest norm of all gradients together.
         ema: how much of the averaged weights a step keeps; it starts lower, so that the start is soon forgotten.
         checkpoint_every: steps between checkpoints.
@@ -49,8 +49,8 @@ class ScheduleRow:
                 raise SpecError(f"schedule.{name}: expected at least 1, got {getattr(self, name)}")
         if self.warmup_steps < 0 or self.decay_steps < 1 or self.warmup_steps + self.decay_steps > self.steps:
             raise SpecError(
-                f"schedule: {self.warmup_steps} warm-up and {self.decay_steps} decay steps do not fit into {self.steps} "
-                "steps; give fewer of the former, at least one of the latter, or more in all"
+                f"schedule: {self.warmup_steps} warm-up and {self.decay_steps} decay steps do not fit into "
+                f"{self.steps} steps; give fewer of the former, at least one of the latter, or more in all"
             )
 
 
