@@ -38,7 +38,7 @@ def test_a_picture_with_a_person_has_every_score_but_the_empty_area() -> None:
 
 def test_a_picture_without_one_has_the_empty_area_alone() -> None:
     label = np.array([[0, 0, 128, 0]], np.uint8)
-    assert score(np.array([[1, 0, 1, 0]], np.float32), label) == Scores(empty_area=pytest.approx(1 / 3))
+    assert score(np.array([[1, 0, 1, 0]], np.float32), label) == Scores(empty_area=pytest.approx(1 / 3), empty_marked=1)
 
 
 def test_quality_ranks_both_kinds() -> None:
@@ -54,7 +54,7 @@ def test_a_network_that_is_right_is_perfect_on_the_folder(folder: Path) -> None:
     means = averages.means()
     # The band is drawn at 224x224; a mask enlarged bilinearly and a label by nearest pixels differ there a little.
     assert 0.98 < means.pop("boundary_f1") < 1
-    assert means == {"foreground_iou": 1, "mean_iou": 1, "boundary_iou": 1, "sad": 0, "mse": 0, "empty_area": 0}
+    assert means == {"foreground_iou": 1, "mean_iou": 1, "boundary_iou": 1, "sad": 0, "mse": 0, "empty_area": 0, "empty_marked": 0}
 
 
 def test_averages_are_the_means_of_what_there_is(folder: Path) -> None:

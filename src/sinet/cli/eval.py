@@ -33,7 +33,8 @@ boundary_f1    F1 in the paper's band of 15 pixels at 224x224
 boundary_iou   intersection over union of boundaries 2 % of the diagonal wide
 sad            sum of absolute differences, in thousands of pixels
 mse            mean squared difference
-empty_area     part marked as person in pictures whose label shows nobody; such pictures count here alone
+empty_area     part marked as person in pictures whose label shows nobody; they count here and below alone
+empty_marked   part of these pictures in which anything is marked at all
 """
 
 WORDS = {
@@ -44,6 +45,7 @@ WORDS = {
     "sad": "SAD (thousands of pixels)",
     "mse": "MSE",
     "empty_area": "marked where nobody is",
+    "empty_marked": "pictures of nobody with a mark",
 }
 QUIET_S, PAUSE_S, TERMINAL_PAUSE_S = 2.0, 10.0, 0.2
 """Nothing is said in the first seconds; then so often, and on a terminal more often."""
@@ -182,7 +184,7 @@ def _print_words(report: dict[str, Any]) -> None:
         value = report[name]
         if value is None:
             continue
-        shown = f"{value:.2f}" if name == "sad" else f"{value:.2%}" if name == "empty_area" else f"{value:.4f}"
+        shown = f"{value:.2f}" if name == "sad" else f"{value:.2%}" if name.startswith("empty") else f"{value:.4f}"
         click.echo(f"  {words:<36}{shown:>9}")
     if report["empty_images"] == report["images"]:
         click.echo("Nobody is in any of these pictures, so only the marked area was measured.")

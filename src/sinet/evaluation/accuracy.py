@@ -16,12 +16,13 @@ Predict: TypeAlias = Callable[[Frame], Alpha]
 
 @dataclass(frozen=True)
 class Scores:
-    """What one picture scores. Where its label shows a person `empty_area` is None, otherwise all but it are.
+    """What one picture scores. Where its label shows a person the last two are None, otherwise all but they are.
 
     Attributes:
         foreground_iou, mean_iou, boundary_f1, boundary_iou, sad, mse: as in `sinet.core.metrics`; `boundary_f1` is
             also None where the label has no boundary.
         empty_area: the part of a person-free picture that is marked as person.
+        empty_marked: 1 if any of its pixels is marked, 0 if none is.
     """
 
     foreground_iou: float | None = None
@@ -31,6 +32,7 @@ class Scores:
     sad: float | None = None
     mse: float | None = None
     empty_area: float | None = None
+    empty_marked: float | None = None
 
     @property
     def quality(self) -> float:
@@ -44,7 +46,8 @@ def score(alpha: Alpha, label: Label) -> Scores:
     """Score one prediction by its label, both (H, W)."""
     mask = metrics.person_mask(alpha)
     if not (label == PERSON).any():
-        return Scores(empty_area=metrics.marked_area(mask, label))
+        area = metrics.marked_area(mask, label)
+        return Scores(empty_area=area, empty_marked=float(area > 0))
     return Scores(
         foreground_iou=metrics.foreground_iou(mask, label),
         mean_iou=metrics.mean_iou(mask, label),

@@ -12,7 +12,7 @@ Nothing is approximated: the rewritten network computes the same function, up to
 5. The gate 1 - max(softmax) of two classes becomes sigmoid(-|difference|), and the head gives one logit, the difference
    person - background, instead of two; both by plain broadcasting.
 
-What each step is worth is measured by `benchmarks/test_rewrite.py`; docs/explanation/rewrite.md tells the story.
+What each step is worth is measured by `benchmarks/rewrite.py`; docs/explanation/rewrite.md tells the story.
 """
 
 from dataclasses import dataclass
