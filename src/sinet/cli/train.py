@@ -1,5 +1,6 @@
 """`sinet train`: a run from its recipe."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 HELP = """Train a network as a recipe says.
 
 RECIPE is a TOML file; recipes/ holds some. The run is written into a folder: checkpoint.pt to go on from, curves.jsonl,
-and at the end the averaged weights with provenance.json beside them. A folder that holds a run is gone on with.
+and at the end the averaged weights with a JSON file of where they come from. A folder that holds a run is gone on with.
 """
 
 
@@ -28,6 +29,10 @@ def command(
     recipe: Path, overrides: tuple[str, ...], out: Path | None, threads: int | None, compiled: bool, check: bool
 ) -> int:
     """Train; the help text is `HELP`."""
+    from sinet.core.errors import MissingExtraError
+
+    if find_spec("torch") is None:
+        raise MissingExtraError("training", "train")
     from sinet.training.loop import CHECKPOINT, check_run, find_splits, load_pools, resume_run, start_run, train
     from sinet.training.machine import prepare
     from sinet.training.provenance import finish

@@ -89,7 +89,7 @@ def rotate(sample: Sample, degrees: float) -> Sample:
 
 def random_crop(sample: Sample, row: AugmentRow, rng: Generator) -> Sample:
     """A part of the picture, at any place in it."""
-    height, width = sample.label.shape
+    height, width = int(sample.label.shape[0]), int(sample.label.shape[1])
     side = rng.uniform(row.crop[0], row.crop[1])
     stretch = math.exp(rng.uniform(-row.aspect, row.aspect) / 2)
     h = max(1, round(height * min(1.0, side / stretch)))
