@@ -59,10 +59,14 @@ def test_killed_and_resumed_is_bit_for_bit_the_unbroken_run(recipe: Recipe, tmp_
     (tmp_path / "broken").mkdir()
     # The word after step 10 comes when its checkpoint is written; five more steps are lost with the kill.
     next(iter(train(broken, pools, splits, tmp_path / "broken")))
+    with (tmp_path / "broken" / CURVES).open("a") as stream:
+        stream.write('{"step": 15}\n{"step": 1')
     torch.manual_seed(99)
     resumed = resume_run(recipe, tmp_path / "broken" / CHECKPOINT)
     assert resumed.step == 10
     assert_same(straight, run_to_the_end(resumed, tmp_path / "broken"))
+    steps = [json.loads(line)["step"] for line in (tmp_path / "broken" / CURVES).read_text().splitlines()]
+    assert steps == [10, 20]
 
 
 def test_a_longer_run_may_go_on_from_a_shorter_one_before_it_decays(recipe: Recipe, tmp_path: Path) -> None:

@@ -183,6 +183,7 @@ def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: 
     """
     row = run.recipe.schedule
     losses: list[float] = []
+    _forget_after(run.step, folder / CURVES)
     begun = time.monotonic()
     for images, labels in batches(pools, run.recipe, run.step):
         losses.append(take_step(run, images, labels))
@@ -210,3 +211,11 @@ def _append(path: Path, row: dict[str, Any]) -> None:
             stream.write(json.dumps(row) + "\n")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); free some space and resume") from error
+
+
+def _forget_after(step: int, path: Path) -> None:
+    """Drop from the curves what a killed run did after its last checkpoint; it is about to be done again."""
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
