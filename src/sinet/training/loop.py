@@ -127,14 +127,21 @@ def resume_run(recipe: Recipe, path: Path) -> Run:
 
 
 def same_past(other: dict[str, Any], recipe: Recipe, step: int) -> bool:
-    """Whether two recipes ask for the same steps up to `step`: they are equal, or differ in steps not yet decayed."""
-    if other == to_plain(recipe):
-        return True
+    """Whether two recipes ask for the same numbers up to `step`.
+
+    How often to save and to measure changes none; nor does the length of the run, as long as neither has begun to
+    decay.
+
+    Args:
+        other: a recipe as plain values.
+        recipe: the other recipe.
+        step: how many steps are done.
+    """
     ours = to_plain(recipe)
     ends = [plain["schedule"]["steps"] - plain["schedule"]["decay_steps"] for plain in (other, ours)]
-    for name in ("steps", "decay_steps", "checkpoint_every", "validate_every"):
-        other["schedule"][name] = ours["schedule"][name]
-    return other == ours and step <= min(ends)
+    free = ["checkpoint_every", "validate_every"] + (["steps", "decay_steps"] if step <= min(ends) else [])
+    schedule = {**other["schedule"], **{name: ours["schedule"][name] for name in free}}
+    return {**other, "schedule": schedule} == ours
 
 
 def save_run(run: Run, path: Path) -> None:
