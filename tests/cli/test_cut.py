@@ -241,3 +241,21 @@ def test_a_name_that_is_no_text_is_written_as_it_is(sinet: Sinet, person: bytes)
         return  # this file system takes no such name, so nobody can have one
     done = sinet("cut", odd)
     assert (done.returncode, done.stdout) == (0, b"\xff\n ann.out.png\n")
+
+
+def test_an_address_is_not_fetched(capsys: Heard) -> None:
+    assert run(["cut", "https://example.com/a.jpg"]) == 2
+    assert "https://example.com/a.jpg: an address, not a file; nothing is fetched here" in capsys.readouterr().err
+
+
+def test_the_background_is_not_replaced(capsys: Heard) -> None:
+    before = Path("wall.png").read_bytes()
+    assert run(["cut", "ann.jpg", "--background", "wall.png", "-o", "wall.png", "--overwrite"]) == 2
+    assert "wall.png: is the background; give another -o" in capsys.readouterr().err
+    assert Path("wall.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["ann.jpg"], ["i", "ann.jpg", "b.png"], ["p", "in", "out"]])
+def test_a_forgotten_verb_is_named(words: list[str], capsys: Heard) -> None:
+    assert run(words) == 2
+    assert "To cut a person out: sinet cut SOURCE -o OUTPUT." in capsys.readouterr().err

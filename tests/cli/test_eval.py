@@ -148,3 +148,26 @@ def test_the_known_figures_on_eg1800(
     assert report["images"] == 134
     assert report["foreground_iou"] == pytest.approx(iou, abs=0.002)
     assert report["mean_iou"] == pytest.approx(mean, abs=0.002)
+
+
+def test_nothing_is_replaced_unasked(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, mask = people / "images" / "wall.png", people / "masks" / "wall.png"
+    before = photo.read_bytes(), mask.read_bytes()
+    assert run(["eval", str(people), "--worst", str(photo)]) == 2
+    assert run(["eval", str(people), "--per-image", str(mask)]) == 2
+    assert "is there already; give another name, or --overwrite" in capsys.readouterr().err
+    assert (photo.read_bytes(), mask.read_bytes()) == before
+    sheet = people / "sheet.png"
+    for status, more in ((0, []), (2, []), (0, ["--overwrite"])):
+        assert run(["eval", str(people), "--worst", str(sheet), *more]) == status
+
+
+def test_the_networks_own_mask_is_not_gated(people: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    """Whether anybody is there is the product's judgement, not the network's."""
+    monkeypatch.setattr("sinet.pipeline.segmenter.holds_person", lambda coarse: False)
+    figures = []
+    for options in ([], ["--refine"]):
+        assert run(["eval", str(people), "--json", *options]) == 0
+        figures.append(json.loads(capsys.readouterr().out)["foreground_iou"])
+    assert figures[0] > 0.7
+    assert figures[1] == 0

@@ -144,7 +144,7 @@ def test_a_second_run_does_what_is_left(desk: Path, person: bytes, capsys: Heard
     broken.write_bytes(person)
     before = {path: path.stat().st_mtime_ns for path in Path("in.out").rglob("*.png")}
     assert run(["cut", "in"]) == 0
-    assert capsys.readouterr().err == "1 cut out, 5 there already\n"
+    assert capsys.readouterr().err == "1 cut out, 5 there already (see --overwrite)\n"
     assert before.items() <= {path: path.stat().st_mtime_ns for path in Path("in.out").rglob("*.png")}.items()
 
 
@@ -167,7 +167,7 @@ def test_results_are_never_cut_again(desk: Path, person: bytes, capsys: Heard) -
     before = tree(".")
     for arguments in (["in/*/*"], ["in", "-o", "in/cuts"], ["in", "-o", "in/masks", "-om"], ["in"]):
         assert run(["cut", *arguments]) == 0
-        assert capsys.readouterr().err.startswith("0 cut out, 2 there already")
+        assert capsys.readouterr().err.startswith("0 cut out, 2 there already (see --overwrite)")
     assert tree(".") == before
     assert len(before) == 2 + 4 * 2
 
@@ -255,5 +255,8 @@ def test_a_stopped_batch_leaves_whole_files_and_goes_on(
     assert 1 <= finished < 16
     assert_whole("in.out")
     assert run(["cut", "in"]) == 0
-    assert capsys.readouterr().err.splitlines()[-1] == f"{16 - finished} cut out, {finished} there already"
+    assert (
+        capsys.readouterr().err.splitlines()[-1]
+        == f"{16 - finished} cut out, {finished} there already (see --overwrite)"
+    )
     assert tree("in.out") == [f"{number:02}.png" for number in range(16)]

@@ -89,7 +89,8 @@ def test_verbose_says_every_picture(capsys: Heard) -> None:
     assert heard.err.splitlines() == [
         "0.jpg -> 0.png: the person covers 50% of the picture; 0.00 s",
         "0.png is there; nothing was done for 0.jpg (--overwrite replaces it)",
-        "1 cut out, 1 there already, 1 failed; left alone: 1 other file, 2 earlier results, 1 linked folder",
+        "1 cut out, 1 there already (see --overwrite), 1 failed; "
+        "left alone: 1 other file, 2 earlier results, 1 linked folder",
         "sinet: b.jpg is empty",
     ]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sinet.core.errors import ImageError
 from sinet.media.image import load_image
 
 Y, X = np.mgrid[:6, :8]
@@ -196,3 +197,12 @@ def test_thin_pictures_and_pictures_of_many_strips(size):
     stream = io.BytesIO()
     Image.fromarray(values).save(stream, "PPM")
     np.testing.assert_array_equal(load_image(stream.getvalue()).rgb, values)
+
+
+def test_floats_on_another_scale_are_refused_by_name(tmp_path) -> None:
+    path = tmp_path / "deep.tiff"
+    Image.fromarray(np.full((4, 5), 200, np.float32)).save(path)
+    with pytest.raises(
+        ImageError, match=r"deep\.tiff: floating point values up to 200; bring them to 0 black, 1 white"
+    ):
+        load_image(path)

@@ -82,3 +82,14 @@ def test_paint_gives_what_fits_the_frame() -> None:
     assert paint(Colour((1, 2, 3)), frame, alpha).tolist() == [[[1, 2, 3]]]
     assert paint(Picture(Frame(np.zeros((3, 3, 3), np.uint8))), frame, alpha).shape == (8, 9, 3)
     assert paint(Blurred(10), frame, alpha).shape == (8, 9, 3)
+
+
+def test_a_transparent_picture_is_laid_on_white_not_stripped_to_its_hidden_colours() -> None:
+    hidden = Picture(Frame(np.full((4, 4, 3), 7, np.uint8), alpha=np.zeros((4, 4), np.uint8)))
+    assert np.all(paint(hidden, Frame(np.zeros((8, 9, 3), np.uint8)), np.zeros((8, 9), np.float32)) == 255)
+
+
+def test_a_half_transparent_colour_is_refused() -> None:
+    with pytest.raises(ImageError, match="'#00b14080' is partly transparent; give an opaque colour such as #00b140"):
+        parse_background("#00b14080")
+    assert parse_background("#00b140ff") == Colour((0, 177, 64))

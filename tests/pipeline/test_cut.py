@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sinet.core.errors import ModelError
 from sinet.core.types import Frame
 from sinet.media.image import load_image
 from sinet.pipeline.background import Colour
@@ -132,3 +133,14 @@ def test_the_profile_goes_with_colours_only(segmenter: Segmenter, portrait: Fram
     frame = dataclasses.replace(portrait, icc_profile=b"profile")
     assert cut(frame, segmenter).icc_profile == b"profile"
     assert cut(frame, segmenter, CutOptions(only_mask=True)).icc_profile is None
+
+
+def test_a_cut_takes_whatever_a_picture_is(segmenter: Segmenter, portrait: Frame, portrait_path) -> None:
+    expected = cut(portrait, segmenter).pixels
+    for source in (portrait_path, portrait_path.read_bytes(), Image.open(portrait_path)):
+        assert np.array_equal(cut(source, segmenter).pixels, expected)
+
+
+def test_no_threads_is_a_sentence() -> None:
+    with pytest.raises(ModelError, match="1 thread or more, not 0"):
+        Segmenter(threads=0)

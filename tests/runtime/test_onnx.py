@@ -1,5 +1,8 @@
 import dataclasses
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -61,3 +64,20 @@ def test_engines_and_files_must_fit(tmp_path, suffix: str, engine: str, message:
     path = shutil.copy(model_path("portrait-official", ".onnx"), tmp_path / f"x{suffix}")
     with pytest.raises(ModelError, match=message):
         open_backend(ModelFile(tmp_path / path, find_model("portrait-official").spec), engine)
+
+
+def test_nothing_is_recorded_about_the_user(tmp_path) -> None:
+    """ONNX Runtime keeps a device id and a queue of events under the user's home, unless told not to."""
+    code = "import sinet; sinet.Segmenter().alpha(__import__('numpy').zeros((9, 9, 3), 'u1'))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment | {"HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_install_is_not_called_missing(monkeypatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("libonnx.so: bad file")
+
+    monkeypatch.setattr("sinet.runtime.onnx.import_module", broken)
+    with pytest.raises(ModelError, match=r"cannot be loaded \(libonnx.so: bad file\)"):
+        open_backend(find_model("portrait-official"))

@@ -5,6 +5,7 @@ the verbs' own top levels import nothing heavy, so that help answers at once.
 """
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,6 +44,8 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which there are."""
         if args[0] not in VERBS and not args[0].startswith("-"):
+            if args[0] in ("i", "p") or Path(args[0]).exists():
+                ctx.fail("To cut a person out: sinet cut SOURCE -o OUTPUT.")
             ctx.fail(f"There is no verb {args[0]!r}; the verbs are {', '.join(VERBS)}.")
         return super().resolve_command(ctx, args)
 

@@ -69,7 +69,8 @@ class Request:
 @click.option(
     "--background",
     metavar="WHAT",
-    help="none (transparent, the default), blur, blur:STRENGTH, a colour (white, #00b140), or a picture's file.",
+    help="none (transparent, the default); blur, or blur:STRENGTH above 0 to 100 (50 unless given); a colour (white, "
+    "#00b140); or a picture's file, which is enlarged or shrunk to cover, and cut at the middle.",
 )
 @click.option(
     "-bgc",
@@ -80,7 +81,9 @@ class Request:
     help="A background colour as four numbers up to 255.",
 )
 @click.option("-om", "--only-mask", is_flag=True, help="Write the mask: white where the person is.")
-@click.option("--crop", is_flag=True, help="Keep only the part of the picture around the person.")
+@click.option(
+    "--crop", is_flag=True, help="Keep only the box around the person, without margin; all of it where nobody is."
+)
 @click.option(
     "-a",
     "--alpha-matting",
@@ -102,7 +105,7 @@ class Request:
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
 )
-@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="Engine that runs the network.")
+@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), onnx or litert.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but failures.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what becomes of every picture.")
 def command(**given: Any) -> int:
@@ -117,6 +120,7 @@ def command(**given: Any) -> int:
     plan = make_plan(request.sources, request.output, request.suffix, has_alpha)
     if plan.to_stdout and request.as_json:
         raise click.UsageError("--json and the picture both want stdout; name a file with -o.")
+    _check_background(request, plan)
     segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
     return _run(plan, request, _work(plan, segmenter, options))
 
@@ -135,6 +139,15 @@ def _options(request: Request) -> "CutOptions":
         only_mask=request.only_mask,
         crop=request.crop,
     )
+
+
+def _check_background(request: Request, plan: "Plan") -> None:
+    """Refuse to replace the background's own file."""
+    from sinet.core.errors import OutputError
+
+    for job in plan.jobs if request.background else ():
+        if os.path.realpath(job.output) == os.path.realpath(str(request.background)):
+            raise OutputError(f"{job.output}: is the background; give another -o")
 
 
 def _background(request: Request) -> str:
@@ -200,6 +213,8 @@ def _run(plan: "Plan", request: Request, work: "Callable[[Job], Cut]") -> int:
             report.add(item)
     except KeyboardInterrupt:
         report.say(f"stopped after {len(report.items)} of {len(plan.jobs)}; the same command does the rest")
+        if request.as_json:
+            click.echo(report.to_json())
         raise
     status = report.close()
     if request.as_json:

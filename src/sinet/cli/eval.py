@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +64,7 @@ class Request:
     refine: bool
     worst: Path | None
     per_image: Path | None
+    overwrite: bool
     as_json: bool
 
 
@@ -74,7 +74,7 @@ class Request:
 @click.option("--empty", is_flag=True, help="Nobody is in any picture of FOLDER: no masks are needed.")
 @click.option("-m", "--model", metavar="NAME|FILE", help="A model of 'sinet models', or a network's file.")
 @click.option("--spec", metavar="FILE", help="What a network's file expects, where it does not say so itself.")
-@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="Engine that runs the network.")
+@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), onnx or litert.")
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
 )
@@ -85,6 +85,7 @@ class Request:
 @click.option(
     "--per-image", metavar="FILE.csv", type=click.Path(path_type=Path), help="Write the scores of every picture here."
 )
+@click.option("--overwrite", is_flag=True, help="Replace FILE where it is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
 def command(**given: Any) -> int:
     """Measure; the help text is `HELP`."""
@@ -116,9 +117,10 @@ def _measure(request: Request) -> "tuple[Averages, Segmenter]":
 
     if request.worst is not None:
         check_output(request.worst, False)
+    _check_free(request)
     samples = find_samples(request.folder, request.names, empty=request.empty)
     segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
-    predict = partial(segmenter.alpha, refine=request.refine)
+    predict = segmenter.alpha if request.refine else lambda frame: segmenter.probability(frame.rgb)
     averages, sheet = Averages(), WorstSheet()
     with _table(request.per_image) as table:
         for sample in _counted(samples):
@@ -131,6 +133,14 @@ def _measure(request: Request) -> "tuple[Averages, Segmenter]":
     if request.worst is not None:
         save_image(sheet.draw(), request.worst)
     return averages, segmenter
+
+
+def _check_free(request: Request) -> None:
+    from sinet.core.errors import OutputError
+
+    for path in (request.worst, request.per_image):
+        if path is not None and path.exists() and not request.overwrite:
+            raise OutputError(f"{path}: is there already; give another name, or --overwrite to replace it")
 
 
 @contextmanager

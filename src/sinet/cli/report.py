@@ -15,7 +15,7 @@ from sinet.pipeline.batch import Item
 
 QUIET_S, PAUSE_S = 2.0, 10.0
 """Where stderr is no terminal, progress is first said after the one, and then every so often as the other says."""
-DONE = {"empty": "of them with nobody in the picture", "skipped": "there already", "failed": "failed"}
+DONE = {"empty": "of them with nobody in the picture", "skipped": "there already (see --overwrite)", "failed": "failed"}
 
 
 class Progress:

@@ -70,6 +70,8 @@ def find_pictures(sources: Sequence[str], suffixes: Collection[str], output: Pat
         path = Path(source)
         if not source:
             raise ImageError("a source is an empty word; give a file, a folder or a pattern")
+        if "://" in source and not path.exists():
+            raise ImageError(f"{source}: an address, not a file; nothing is fetched here, so download it first")
         if several and search.is_result(path):
             # A shell expands * to what the last run wrote as well. Named alone it is meant.
             search.found.results += 1

@@ -110,9 +110,10 @@ def check_size(size: Size, multiple: int) -> None:
         return
     below = tuple(max(multiple, side // multiple * multiple) for side in size)
     above = tuple(max(multiple, -(-side // multiple) * multiple) for side in size)
+    proposals = " or ".join(dict.fromkeys(f"{height}x{width}" for height, width in (below, above)))
     raise ShapeError(
         f"an input of {size[0]}x{size[1]} (height x width) does not fit: both sides must be multiples of {multiple}; "
-        f"resize to {below[0]}x{below[1]} or {above[0]}x{above[1]}"
+        f"resize to {proposals}"
     )
 
 

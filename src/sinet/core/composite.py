@@ -4,7 +4,10 @@ import numpy as np
 
 from sinet.core.errors import ShapeError
 from sinet.core.strips import strips
-from sinet.core.types import Alpha, Alpha8, Rgb8, Rgba8
+from sinet.core.types import Alpha, Alpha8, Frame, Rgb8, Rgba8
+
+PAPER = np.full((1, 1, 3), 255, np.uint8)
+"""What a picture with transparent parts is laid on where only colours count: white."""
 
 
 def composite(foreground: Rgb8, background: Rgb8, alpha: Alpha) -> Rgb8:
@@ -30,6 +33,13 @@ def composite(foreground: Rgb8, background: Rgb8, alpha: Alpha) -> Rgb8:
         below = behind[rows].astype(np.float32)
         made[rows] = below + (foreground[rows] - below) * alpha[rows][..., None] + np.float32(0.5)
     return made
+
+
+def on_paper(frame: Frame) -> Rgb8:
+    """A frame's colours as they look on white paper, (H, W, 3) uint8; its own where it has no alpha."""
+    if frame.alpha is None:
+        return frame.rgb
+    return composite(frame.rgb, PAPER, frame.alpha.astype(np.float32) / np.float32(255))
 
 
 def to_alpha8(alpha: Alpha) -> Alpha8:

@@ -16,7 +16,7 @@ from PIL import Image
 from sinet.core.errors import ImageError, SinetError
 from sinet.core.types import AnyArray, Frame
 from sinet.media.decoders import Decodable, open_picture, reason
-from sinet.media.pixels import drop_opaque, eight_bits
+from sinet.media.pixels import UnknownScaleError, drop_opaque, eight_bits
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused by their header, before anything is decoded."""
@@ -67,6 +67,8 @@ def load_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Frame:
             return _decode(Decodable.of(source), name, max_pixels)
         with _open_stream(source, name) as stream:
             return _decode(open_picture(stream, name), name, max_pixels)
+    except UnknownScaleError as error:
+        raise ImageError(f"{name}: {error}") from error
     except SinetError:
         raise
     except MemoryError as error:
@@ -76,6 +78,11 @@ def load_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Frame:
             f"{name}: damaged, cut short or of a rare kind ({reason(error)}); "
             "get a whole copy, or save it as PNG with another program"
         ) from error
+
+
+def as_frame(picture: ImageSource | Frame) -> Frame:
+    """A frame as it is; anything else through `load_image`."""
+    return picture if isinstance(picture, Frame) else load_image(picture)
 
 
 def _decode(picture: Decodable, name: str, max_pixels: int) -> Frame:
@@ -155,7 +162,10 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
         if stat.S_ISDIR(kind):
             raise ImageError(f"{name}: a folder, not a picture; give the pictures in it")
         if not stat.S_ISREG(kind):
-            raise ImageError(f"{name}: a pipe or a device, not a file; read it and give its bytes")
+            raise ImageError(
+                f"{name}: a pipe or a device, not a file; read it and give its bytes "
+                "(on the command line, the source - reads a pipe)"
+            )
         return path.open("rb")
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file; check the path") from error
@@ -176,6 +186,6 @@ def _read_all(read: Callable[[int], object], name: str) -> BytesIO:
     except (OSError, ValueError) as error:
         raise ImageError(f"{name}: cannot be read ({reason(error)}); give one that is open for reading") from error
     if content.tell() == 0:
-        raise ImageError(f"{name}: no bytes from where it stands on; rewind it with seek(0)")
+        raise ImageError(f"{name}: no bytes came from it; check what writes to it, or rewind it with seek(0)")
     content.seek(0)
     return content

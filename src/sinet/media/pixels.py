@@ -1,8 +1,9 @@
 """What a decoder gives -> Frame: any Pillow mode, any EXIF orientation. Colour profiles: `sinet.media.colour`.
 
 Depth, exactly: 16-bit grey v becomes round(v / 257); 32-bit integer grey is read on the same 0..65535 scale and
-clipped; floating point grey is read as 0 black, 1 white, clipped, NaN black, with no tone curve; 16-bit colour keeps
-the high byte of each value (Pillow decodes no more). The scale never depends on the values that a picture holds.
+clipped; floating point grey is read as 0 black, 1 white, a little beyond either clipped, NaN black, with no tone curve;
+beyond 2 it must be on another scale and is refused; 16-bit colour keeps the high byte of each value (Pillow decodes no
+more). The scale never depends on the values that a picture holds.
 """
 
 from collections.abc import Callable
@@ -44,6 +45,9 @@ def _integers_to_eight_bits(values: AnyArray) -> Alpha8:
 
 
 def _floats_to_eight_bits(values: AnyArray) -> Alpha8:
+    largest = np.max(values, initial=0, where=np.isfinite(values))
+    if largest > 2:
+        raise UnknownScaleError(f"floating point values up to {largest:g}; bring them to 0 black, 1 white first")
     return np.rint(np.clip(np.nan_to_num(values, nan=0.0), 0, 1) * 255).astype(np.uint8)
 
 
@@ -61,6 +65,11 @@ _KEY_SCALES: dict[object, Callable[[int], int]] = {
     "L;4": lambda key: key * 17,
     "RGB;16B": lambda key: key >> 8,
 }
+
+
+class UnknownScaleError(ValueError):
+    """Floating point values that 0 black, 1 white cannot explain."""
+
 
 TransparentKey = int | bytes | tuple[int, ...]
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import ImageColor
 
+from sinet.core.composite import on_paper
 from sinet.core.errors import ImageError, SinetError
 from sinet.core.resample import resize_map, resize_rgb
 from sinet.core.smoothing import gaussian_mean
@@ -63,16 +64,24 @@ def parse_background(text: str) -> Background:
     word, colon, number = text.partition(":")
     if word == "blur":
         return Blurred(_strength(number)) if colon else Blurred()
-    try:
-        return Colour(ImageColor.getrgb(text)[:3])
-    except ValueError:
-        pass
-    if not Path(text).exists():
+    if (colour := _colour(text)) is not None:
+        return colour
+    if not text or not Path(text).exists():
         raise ImageError(
             f"the background {text!r} is neither a colour nor a picture that exists; "
             "give none, blur, blur:STRENGTH, a colour such as white or #1e90ff, or the path of a picture"
         )
     return Picture(load_image(text))
+
+
+def _colour(text: str) -> Colour | None:
+    try:
+        red, green, blue, *opacity = ImageColor.getrgb(text)
+    except ValueError:
+        return None
+    if opacity not in ([], [255]):
+        raise ImageError(f"the background {text!r} is partly transparent; give an opaque colour such as {text[:7]}")
+    return Colour((red, green, blue))
 
 
 def _strength(text: str) -> float:
@@ -91,7 +100,7 @@ def paint(background: Background, frame: Frame, alpha: Alpha) -> Rgb8:
         case Colour(rgb):
             return np.array([[rgb]], np.uint8)
         case Picture(other):
-            return cover(other.rgb, frame.size)
+            return cover(on_paper(other), frame.size)
         case Blurred(strength):
             return blurred_background(frame.rgb, alpha, strength)
         case Transparent():

@@ -6,6 +6,7 @@ import numpy as np
 
 from sinet.core.composite import composite, straight_cutout, to_alpha8
 from sinet.core.types import Alpha, Alpha8, Frame, Rgb8, Rgba8
+from sinet.media.image import ImageSource, as_frame
 from sinet.pipeline.background import Background, Transparent, paint
 from sinet.pipeline.refine import estimate_foreground
 from sinet.pipeline.segmenter import Segmenter
@@ -56,15 +57,20 @@ class Cut:
     box: Box | None
 
 
-def cut(frame: Frame, segmenter: Segmenter, options: CutOptions | None = None) -> Cut:
-    """Cut the person out of a frame.
+def cut(picture: ImageSource | Frame, segmenter: Segmenter, options: CutOptions | None = None) -> Cut:
+    """Cut the person out of a picture.
 
     Args:
-        frame: the picture, from `load_image`.
+        picture: a path, bytes, binary file, PIL image, NumPy array or `Frame`.
         segmenter: the network.
-        options: how; a cut-out with refined edges and clean colours by default.
+        options: how (`CutOptions`: background, refine, decontaminate, only_mask, crop); a cut-out with refined edges
+            and clean colours by default.
+
+    Raises:
+        ImageError: the picture cannot be read.
     """
     options = options or CutOptions()
+    frame = as_frame(picture)
     alpha = segmenter.alpha(frame, refine=options.refine)
     area = float((alpha > 0.5).mean())
     box = visible_box(alpha)

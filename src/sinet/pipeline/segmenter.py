@@ -4,19 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from sinet.core.composite import composite
+from sinet.core.composite import on_paper
+from sinet.core.errors import ModelError
 from sinet.core.postprocess import person_probability
 from sinet.core.preprocess import preprocess
 from sinet.core.resample import resize_map
 from sinet.core.spec import ModelSpec
 from sinet.core.types import Alpha, Frame, Rgb8
-from sinet.media.image import ImageSource, load_image
+from sinet.media.image import ImageSource, as_frame
 from sinet.pipeline.refine import refine as refine_edges
 from sinet.runtime.catalog import catalog, find_model
 from sinet.runtime.engines import open_backend
 
-PAPER = np.full((1, 1, 3), 255, np.uint8)
-"""What a picture with transparent parts is laid on before the network looks at it: white."""
 CORE_PROBABILITY, CORE_AREA = 0.9, 0.003
 """Somebody is there if the network is this sure on this share of the picture (docs/explanation/limits.md)."""
 
@@ -43,6 +42,8 @@ class Segmenter:
         engine: str = "auto",
         threads: int = 1,
     ) -> None:
+        if threads < 1:
+            raise ModelError(f"a network runs on 1 thread or more, not {threads}")
         found = find_model(catalog().default if model is None else model, spec, engine)
         self.backend = open_backend(found, engine, threads)
 
@@ -81,17 +82,15 @@ class Segmenter:
         Raises:
             ImageError: the picture cannot be read.
         """
-        frame = picture if isinstance(picture, Frame) else load_image(picture)
-        if frame.alpha is None:
-            seen, own = frame.rgb, None
-        else:
-            own: Alpha | None = frame.alpha.astype(np.float32) / np.float32(255)
-            seen = composite(frame.rgb, PAPER, own)
+        frame = as_frame(picture)
+        seen = on_paper(frame)
         coarse = self.coarse(seen)
         if not holds_person(coarse):
             return np.zeros(frame.size, np.float32)
         alpha = refine_edges(coarse, seen) if refine else resize_map(coarse, frame.size)
-        return alpha if own is None else alpha * own
+        if frame.alpha is not None:
+            alpha *= frame.alpha / np.float32(255)
+        return alpha
 
 
 def holds_person(coarse: Alpha) -> bool:

@@ -1,5 +1,6 @@
 """ONNX Runtime behind the `Backend` protocol."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,17 @@ from sinet.runtime.backend import ModelFile
 
 
 def _runtime() -> Any:
+    # ONNX Runtime 1.32 and later record events under the user's home and send them to their makers; nothing shall leave
+    # this machine. It asks for this once, while it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return import_module("onnxruntime")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ModelError("onnxruntime is not installed; run: pip install --upgrade sinet") from error
+    except ImportError as error:
+        raise ModelError(
+            f"onnxruntime cannot be loaded ({error}); run: pip install --force-reinstall onnxruntime"
+        ) from error
 
 
 def _session(path: Path, threads: int) -> Any:
