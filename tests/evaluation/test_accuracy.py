@@ -54,7 +54,15 @@ def test_a_network_that_is_right_is_perfect_on_the_folder(folder: Path) -> None:
     means = averages.means()
     # The band is drawn at 224x224; a mask enlarged bilinearly and a label by nearest pixels differ there a little.
     assert 0.98 < means.pop("boundary_f1") < 1
-    assert means == {"foreground_iou": 1, "mean_iou": 1, "boundary_iou": 1, "sad": 0, "mse": 0, "empty_area": 0, "empty_marked": 0}
+    assert means == {
+        "foreground_iou": 1,
+        "mean_iou": 1,
+        "boundary_iou": 1,
+        "sad": 0,
+        "mse": 0,
+        "empty_area": 0,
+        "empty_marked": 0,
+    }
 
 
 def test_averages_are_the_means_of_what_there_is(folder: Path) -> None:
