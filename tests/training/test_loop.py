@@ -101,6 +101,8 @@ def test_weights_and_their_provenance_come_out_and_load(recipe: Recipe, tmp_path
     image = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         assert torch.equal(network(image), averaged(run)(image))
+    again = start_run(replace(recipe, start=str(path)))
+    assert_same(run, again)
     facts = json.loads(path.with_suffix(".json").read_text())
     assert facts["recipe"]["seed"] == 3
     assert facts["data"]["sources"]["discs"] == {"train": 12, "validation": 4, "licence": "ours"}

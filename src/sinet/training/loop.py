@@ -17,7 +17,7 @@ from sinet.data.manifest import Split, find_split
 from sinet.data.pool import Pool, load_pool
 from sinet.nets.checkpoints import load_published
 from sinet.nets.sinet import SINet
-from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sinet.training.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from sinet.training.loader import batches, draw_batch
 from sinet.training.losses import segmentation_loss
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average
@@ -105,9 +105,13 @@ def load_pools(recipe: Recipe, splits: tuple[Split, ...], each: Callable[[], Non
 def start_run(recipe: Recipe) -> Run:
     """A run at step 0: the network from its start, or from the seed."""
     torch.manual_seed(recipe.seed)
-    network = (load_published(Path(recipe.start)) if recipe.start else SINet()).train()
+    network = (_load_start(Path(recipe.start)) if recipe.start else SINet()).train()
     average = {name: value.clone() for name, value in network.state_dict().items()}
     return Run(recipe, network, average, build_optimiser(network, recipe.schedule))
+
+
+def _load_start(path: Path) -> SINet:
+    return load_weights(path) if path.suffix == ".safetensors" else load_published(path)
 
 
 def resume_run(recipe: Recipe, path: Path) -> Run:

@@ -80,7 +80,7 @@ class Recipe:
         origin: what they are, in a sentence a user can follow.
         seed: the only source of chance.
         root: the folder that the sources' folders are relative to; itself relative to where the command runs.
-        start: a published checkpoint to start from, or None to start from chance.
+        start: weights to start from, a published `.pth` or a `.safetensors` of an earlier run; None starts from chance.
         preprocess: what the network is shown, in training as in use.
         sources: where pictures come from.
         schedule: how long and how fast.
