@@ -1,6 +1,8 @@
 """Fixtures that every folder of tests shares, and the marks that depend on what is installed or lies beside us."""
 
 import importlib.util
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("torch"):
                 item.add_marker(pytest.mark.skip(reason="torch is not installed"))
+
+
+@pytest.fixture(autouse=True)
+def processor_as_it_was() -> Iterator[None]:
+    """Training flushes subnormal numbers for the whole process; the next test computes with them again."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
