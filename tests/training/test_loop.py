@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sinet.core.errors import LabelError, ModelError, OutputError, SinetError  # noqa: E402
-from sinet.training.checkpoint import load_weights  # noqa: E402
+from sinet.nets.checkpoints import load_weights  # noqa: E402
 from sinet.training.loader import batches, draw_batch  # noqa: E402
 from sinet.training.loop import (  # noqa: E402
     CHECKPOINT,

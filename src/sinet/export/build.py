@@ -13,7 +13,7 @@ from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec
 from sinet.export.artefact import save_artefact
 from sinet.export.deploy import deploy
 from sinet.export.onnx import blocked, export_onnx
-from sinet.nets.checkpoints import load_published
+from sinet.nets.checkpoints import load_network
 from sinet.runtime.catalog import MODELS_DIR
 
 Triple = tuple[float, float, float]
@@ -22,7 +22,7 @@ DEFAULT = "portrait-wide"
 
 @dataclass(frozen=True)
 class Source:
-    """One published checkpoint.
+    """One checkpoint: published by others, or trained here.
 
     Attributes:
         name: the artefact it becomes.
@@ -92,7 +92,7 @@ def build(checkpoints: Path, out: Path) -> None:
     rows = [f'default = "{DEFAULT}"\n']
     for source in SOURCES:
         checkpoint = checkpoints / source.checkpoint
-        network = deploy(load_published(checkpoint))
+        network = deploy(load_network(checkpoint))
         artefact, onnx = out / f"{source.name}.safetensors", out / f"{source.name}.onnx"
         save_artefact(network, source.spec, artefact)
         export_onnx(blocked(network, source.spec.preprocess.size), source.spec, onnx)

@@ -1,4 +1,4 @@
-"""Load published weights: one table maps the authors' parameter names to ours, and the load is strict.
+"""Load weights, strictly: published ones, whose names one table maps to ours, and our own.
 
 The community's retraining (anilsathyan7) keeps the authors' names, so the same table serves both.
 """
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sinet.core.errors import ModelError
@@ -85,3 +87,32 @@ def load_published(path: Path) -> SINet:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(f"{path}: not the portrait SINet's weights ({reason}); give the authors' .pth file") from error
     return network.eval()
+
+
+def load_weights(path: Path) -> SINet:
+    """Build the portrait network and fill it with weights that `sinet train` wrote, strictly.
+
+    Returns:
+        The network in evaluation mode.
+
+    Raises:
+        ModelError: no such file, or not exactly the portrait network's parameters.
+    """
+    network = SINet()
+    try:
+        network.load_state_dict(load_file(path), strict=True)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{path}: not the portrait SINet's weights ({reason}); give a file of `sinet train`"
+        ) from error
+    return network.eval()
+
+
+def load_network(path: Path) -> SINet:
+    """Load published weights (`.pth`) or our own (`.safetensors`), told apart by their names.
+
+    Raises:
+        ModelError: as `load_published` and `load_weights` say.
+    """
+    return load_weights(path) if path.suffix == ".safetensors" else load_published(path)

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from sinet.core.errors import ModelError, OutputError
-from sinet.nets.sinet import SINet
 
 
 @dataclass(frozen=True)
@@ -75,23 +73,3 @@ def save_weights(state: dict[str, Tensor], provenance: dict[str, Any], path: Pat
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
-
-
-def load_weights(path: Path) -> SINet:
-    """Build the portrait network and fill it with weights of `save_weights`, strictly.
-
-    Returns:
-        The network in evaluation mode.
-
-    Raises:
-        ModelError: no such file, or not exactly the portrait network's parameters.
-    """
-    network = SINet()
-    try:
-        network.load_state_dict(load_file(path), strict=True)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"{path}: not the portrait SINet's weights ({reason}); give a file of `sinet train`"
-        ) from error
-    return network.eval()

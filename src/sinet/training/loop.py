@@ -15,9 +15,9 @@ from sinet.core.errors import ModelError, OutputError, SinetError
 from sinet.core.records import to_plain
 from sinet.data.manifest import Split, find_split
 from sinet.data.pool import Pool, load_pool
-from sinet.nets.checkpoints import load_published
+from sinet.nets.checkpoints import load_network
 from sinet.nets.sinet import SINet
-from sinet.training.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sinet.training.loader import batches, draw_batch
 from sinet.training.losses import segmentation_loss
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average
@@ -105,13 +105,9 @@ def load_pools(recipe: Recipe, splits: tuple[Split, ...], each: Callable[[], Non
 def start_run(recipe: Recipe) -> Run:
     """A run at step 0: the network from its start, or from the seed."""
     torch.manual_seed(recipe.seed)
-    network = (_load_start(Path(recipe.start)) if recipe.start else SINet()).train()
+    network = (load_network(Path(recipe.start)) if recipe.start else SINet()).train()
     average = {name: value.clone() for name, value in network.state_dict().items()}
     return Run(recipe, network, average, build_optimiser(network, recipe.schedule))
-
-
-def _load_start(path: Path) -> SINet:
-    return load_weights(path) if path.suffix == ".safetensors" else load_published(path)
 
 
 def resume_run(recipe: Recipe, path: Path) -> Run:
