@@ -45,19 +45,19 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     image, mask = tmp_path / "a.png", tmp_path / "m.png"
     image.write_bytes(b"not a picture")
     with pytest.raises(ImageError, match=r"a\.png"):
-        load_sample(Item(image, None))
+        load_sample(Item("a", image, None))
     Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(image)
     mask.write_bytes(b"not a label")
     with pytest.raises(LabelError, match=r"m\.png: the label cannot be read"):
-        load_sample(Item(image, mask))
+        load_sample(Item("a", image, mask))
     Image.fromarray(np.zeros((9, 8), np.uint8)).save(mask)
     with pytest.raises(LabelError, match=r"m\.png: the label is 9x8"):
-        load_sample(Item(image, mask))
+        load_sample(Item("a", image, mask))
     Image.fromarray(np.full((8, 9), 7, np.uint8)).save(mask)
     with pytest.raises(LabelError, match=r"m\.png: the label holds the values 7"):
-        load_sample(Item(image, mask))
+        load_sample(Item("a", image, mask))
 
 
 def test_nobody_is_all_background(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(tmp_path / "a.png")
-    assert not load_sample(Item(tmp_path / "a.png", None)).label.any()
+    assert not load_sample(Item("a", tmp_path / "a.png", None)).label.any()

@@ -8,8 +8,8 @@ import pytest
 from sinet.core import metrics
 from sinet.core.errors import LabelError
 from sinet.core.types import Frame
+from sinet.data.labelled import find_items
 from sinet.evaluation.accuracy import Averages, Scores, measure, score
-from sinet.evaluation.dataset import find_samples
 
 LABEL = np.array([[0, 0, 255, 255]], np.uint8)
 
@@ -48,7 +48,7 @@ def test_quality_ranks_both_kinds() -> None:
 
 def test_a_network_that_is_right_is_perfect_on_the_folder(folder: Path) -> None:
     averages = Averages()
-    for sample in find_samples(folder):
+    for sample in find_items(folder):
         averages.add(measure(sample, red).scores)
     assert (averages.images, averages.empty_images) == (4, 1)
     means = averages.means()
@@ -66,7 +66,7 @@ def test_a_network_that_is_right_is_perfect_on_the_folder(folder: Path) -> None:
 
 
 def test_averages_are_the_means_of_what_there_is(folder: Path) -> None:
-    scores = [measure(sample, shifted).scores for sample in find_samples(folder)]
+    scores = [measure(sample, shifted).scores for sample in find_items(folder)]
     averages = Averages()
     for one in scores:
         averages.add(one)
@@ -87,4 +87,4 @@ def test_without_a_single_person_the_rest_is_none() -> None:
 def test_a_label_of_another_size_is_named(folder: Path) -> None:
     (folder / "masks" / "ann.png").write_bytes((folder / "images" / "ann.png").read_bytes())
     with pytest.raises(LabelError, match=r"masks/ann.png: a label is one plane"):
-        measure(find_samples(folder)[0], red)
+        measure(find_items(folder)[0], red)

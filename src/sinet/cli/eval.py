@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from sinet.data.labelled import Item
     from sinet.evaluation.accuracy import Averages
-    from sinet.evaluation.dataset import Sample
     from sinet.pipeline.segmenter import Segmenter
 
 HELP = """Measure a model on labelled pictures.
@@ -109,16 +109,16 @@ def command(**given: Any) -> int:
 
 
 def _measure(request: Request) -> "tuple[Averages, Segmenter]":
+    from sinet.data.labelled import find_items
     from sinet.evaluation.accuracy import Averages, measure
     from sinet.evaluation.contact import WorstSheet
-    from sinet.evaluation.dataset import find_samples
     from sinet.media.sinks import check_output, save_image
     from sinet.pipeline.segmenter import Segmenter
 
     if request.worst is not None:
         check_output(request.worst, False)
     _check_free(request)
-    samples = find_samples(request.folder, request.names, empty=request.empty)
+    samples = find_items(request.folder, request.names, empty=request.empty)
     segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
     predict = segmenter.alpha if request.refine else lambda frame: segmenter.probability(frame.rgb)
     averages, sheet = Averages(), WorstSheet()
@@ -169,7 +169,7 @@ def _table(path: Path | None) -> "Iterator[csv.DictWriter[str] | None]":
         partial.unlink(missing_ok=True)
 
 
-def _counted(samples: "list[Sample]") -> "Iterator[Sample]":
+def _counted(samples: "list[Item]") -> "Iterator[Item]":
     """The samples, with a word on stderr now and then about how many are done."""
     terminal = sys.stderr.isatty()
     begun = time.monotonic()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sinet.core.errors import ImageError, LabelError, SpecError
-from sinet.media.image import IMAGE_SUFFIXES
+from sinet.data.labelled import Item, find_items
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,6 @@ class SourceRow:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One picture and its label's file; without one, nobody is in the picture."""
-
-    image: Path
-    mask: Path | None
-
-
-@dataclass(frozen=True)
 class Split:
     """The pictures of one source, those to learn from and those set aside; no picture is in both."""
 
@@ -69,25 +61,17 @@ def find_split(row: SourceRow, root: Path) -> Split:
         ImageError: no such folder or list, no pictures, or a listed picture that is not there.
         LabelError: a picture of people lacks its label.
     """
-    images, masks = root / row.folder / "images", root / row.folder / "masks"
-    if not images.is_dir():
-        raise ImageError(f"{images}: there is no such folder; source {row.name} needs it, so correct the data root")
-    pictures = {path.stem: path for path in sorted(images.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES}
-    if not pictures:
-        raise ImageError(f"{images}: there are no pictures in this folder; source {row.name} needs some")
-    aside = _listed(root / row.folder / row.validation, pictures) if row.validation else list(pictures)[:: row.every]
-    aside = aside if row.validation or row.every else []
-    chosen = _listed(root / row.folder / row.train, pictures) if row.train else list(pictures)
+    folder = root / row.folder
 
-    def items(stems: list[str]) -> tuple[Item, ...]:
-        found = tuple(Item(pictures[stem], masks / f"{stem}.png" if row.people else None) for stem in stems)
-        lacking = [item for item in found if item.mask and not item.mask.is_file()]
-        if lacking:
-            raise LabelError(f"{lacking[0].mask}: the label of {lacking[0].image} is not there; add it or list others")
-        return found
+    def items(names: str | None) -> list[Item]:
+        try:
+            return find_items(folder, folder / names if names else None, empty=not row.people)
+        except (ImageError, LabelError) as error:
+            raise type(error)(f"source {row.name}: {error}") from error
 
-    kept = set(aside)
-    return Split(row, items([stem for stem in chosen if stem not in kept]), items(aside))
+    aside = items(row.validation) if row.validation else items(None)[:: row.every] if row.every else []
+    kept = {item.name for item in aside}
+    return Split(row, tuple(item for item in items(row.train) if item.name not in kept), tuple(aside))
 
 
 def manifest_hash(splits: list[Split]) -> str:
@@ -101,18 +85,3 @@ def manifest_hash(splits: list[Split]) -> str:
                         digest = hashlib.sha256(path.read_bytes()).hexdigest()
                         whole.update(f"{split.row.name} {role} {path.name} {digest}\n".encode())
     return whole.hexdigest()
-
-
-def _listed(names: Path, pictures: dict[str, Path]) -> list[str]:
-    """The stems that a list names, each once, in its order."""
-    try:
-        lines = [line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{names}: the list cannot be read ({error}); give a text file of names, one a line"
-        ) from error
-    stems = [line if line in pictures else Path(line).stem for line in lines]
-    unknown = [line for line, stem in zip(lines, stems, strict=True) if stem not in pictures]
-    if unknown:
-        raise ImageError(f"{names}: there is no picture called {unknown[0]!r} in images/; correct the list")
-    return list(dict.fromkeys(stems))

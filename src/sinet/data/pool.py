@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
-from sinet.core.errors import LabelError
-from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label, check_label
+from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label
 from sinet.core.resample import resize_map, resize_rgb
 from sinet.core.types import Rgb8, Size
-from sinet.data.manifest import Item, Split
+from sinet.data.labelled import Item, load_label
+from sinet.data.manifest import Split
 from sinet.media.image import load_image
 
 
@@ -59,16 +58,7 @@ def load_sample(item: Item) -> Sample:
         LabelError: the label cannot be read, has another size, or holds values other than 0, 128 and 255.
     """
     frame = load_image(item.image)
-    if item.mask is None:
-        return Sample(frame.rgb, np.full(frame.size, BACKGROUND, np.uint8))
-    try:
-        with Image.open(item.mask) as image:
-            values = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise LabelError(f"{item.mask}: the label cannot be read ({error}); save it again as a grey PNG") from error
-    if values.dtype == np.bool_:
-        values = values.astype(np.uint8) * np.uint8(PERSON)
-    return Sample(frame.rgb, check_label(values, frame.size, str(item.mask)))
+    return Sample(frame.rgb, load_label(item, frame.size))
 
 
 def shrink(sample: Sample, short_side: int) -> Sample:

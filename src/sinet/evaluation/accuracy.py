@@ -7,7 +7,7 @@ from typing import TypeAlias
 from sinet.core import metrics
 from sinet.core.metrics import PERSON, Label
 from sinet.core.types import Alpha, Frame, Rgb8
-from sinet.evaluation.dataset import Sample, load_label
+from sinet.data.labelled import Item, load_label
 from sinet.media.image import load_image
 
 Predict: TypeAlias = Callable[[Frame], Alpha]
@@ -69,17 +69,17 @@ class Measured:
     scores: Scores
 
 
-def measure(sample: Sample, predict: Predict) -> Measured:
+def measure(item: Item, predict: Predict) -> Measured:
     """Load one sample, predict, score.
 
     Raises:
         ImageError: the picture cannot be read.
         LabelError: its label cannot be read or does not fit; the file is named.
     """
-    frame = load_image(sample.image)
-    label = load_label(sample, frame.size)
+    frame = load_image(item.image)
+    label = load_label(item, frame.size)
     alpha = predict(frame)
-    return Measured(sample.name, frame.rgb, label, alpha, score(alpha, label))
+    return Measured(item.name, frame.rgb, label, alpha, score(alpha, label))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from sinet.media.image import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
-class Sample:
+class Item:
     """One picture and its label.
 
     Attributes:
@@ -27,7 +27,7 @@ class Sample:
     mask: Path | None
 
 
-def find_samples(folder: Path, names: Path | None = None, *, empty: bool = False) -> list[Sample]:
+def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) -> list[Item]:
     """List the pictures of a labelled folder, in the order of their names or of the list.
 
     Args:
@@ -52,7 +52,7 @@ def find_samples(folder: Path, names: Path | None = None, *, empty: bool = False
         )
     pictures = _pictures(images)
     chosen = list(pictures) if names is None else _listed(names, pictures)
-    samples = [Sample(stem, pictures[stem], None if empty else folder / "masks" / f"{stem}.png") for stem in chosen]
+    samples = [Item(stem, pictures[stem], None if empty else folder / "masks" / f"{stem}.png") for stem in chosen]
     lacking = [sample for sample in samples if sample.mask and not sample.mask.is_file()]
     if lacking:
         others = f" ({len(lacking)} pictures lack theirs)" if len(lacking) > 1 else ""
@@ -62,7 +62,7 @@ def find_samples(folder: Path, names: Path | None = None, *, empty: bool = False
     return samples
 
 
-def load_label(sample: Sample, size: Size) -> Label:
+def load_label(sample: Item, size: Size) -> Label:
     """Read the label of a picture of `size`; without a file, all of it is background.
 
     Raises:
