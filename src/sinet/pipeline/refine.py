@@ -21,7 +21,7 @@ WINDOW_RADIUS = 4
 """Radius of the fit's window, in pixels of the small grid: four to five cells of the network's mask."""
 EDGE_EPS = 3e-4
 """Variance of colour (of values in [0, 1]) below which a window counts as flat; there the mask is only smoothed."""
-LEVELS = (0.06, 0.94)
+LEVELS = (0.15, 0.85)
 """Alpha below the first is 0, above the second 1: a fixed contract, the same for every picture."""
 COLOUR_WINDOWS = ((2, 1.0), (6, 0.05), (20, 0.002))
 """Radius in pixels of the small grid, and trust, of the windows that colours are averaged over."""
