@@ -22,7 +22,7 @@ def test_models_are_listed_and_one_is_the_default(capsys: pytest.CaptureFixture[
     words = heard(capsys, "models")
     assert [line.split()[1] for line in words.splitlines() if line.startswith("*")] == [names()[0]]
     assert all(name in words for name in names())
-    assert words.count("86,910 parameters") == 2
+    assert words.count("86,910 parameters") == 3
 
 
 def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from sinet.export.build import SOURCES, build  # noqa: E402
 from sinet.export.deploy import deploy  # noqa: E402
 from sinet.export.onnx import export_onnx  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
-from sinet.nets.checkpoints import load_published  # noqa: E402
+from sinet.nets.checkpoints import load_network  # noqa: E402
 from sinet.runtime.catalog import MODELS_DIR, artefact_spec, catalog, embedded_spec, find_model  # noqa: E402
 from sinet.runtime.engines import open_backend  # noqa: E402
 
@@ -28,7 +28,7 @@ def source(request):
 
 
 def test_the_artefact_holds_the_deployed_weights(source, root) -> None:
-    expected = deploy(load_published(root / "weights" / source.checkpoint)).state_dict()
+    expected = deploy(load_network(root / "weights" / source.checkpoint)).state_dict()
     stored = load_file(MODELS_DIR / f"{source.name}.safetensors")
     assert set(stored) == set(expected)
     for name, tensor in expected.items():
@@ -42,7 +42,7 @@ def test_both_files_carry_the_same_spec(source) -> None:
 
 
 def test_the_onnx_file_answers_like_the_trained_network(source, root, portrait_path) -> None:
-    network = load_published(root / "weights" / source.checkpoint)
+    network = load_network(root / "weights" / source.checkpoint)
     backend = open_backend(find_model(source.name))
     rng = np.random.default_rng(0)
     for rgb in [load_image(portrait_path).rgb, rng.integers(0, 256, (64, 64, 3), np.uint8)]:
@@ -64,7 +64,7 @@ def test_building_again_gives_the_packaged_files(root, tmp_path) -> None:
 
 def test_a_folder_that_is_not_there_is_one_sentence(root, tmp_path) -> None:
     source = SOURCES[0]
-    network = deploy(load_published(root / "weights" / source.checkpoint))
+    network = deploy(load_network(root / "weights" / source.checkpoint))
     target = tmp_path / "missing" / "model"
     with pytest.raises(OutputError, match="cannot be written"):
         save_artefact(network, source.spec, target.with_suffix(".safetensors"))

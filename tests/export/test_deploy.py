@@ -13,7 +13,7 @@ from sinet.export.deploy import deploy, turn  # noqa: E402
 from sinet.export.deployed import Act  # noqa: E402
 from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
-from sinet.nets.checkpoints import load_published  # noqa: E402
+from sinet.nets.checkpoints import load_network  # noqa: E402
 from sinet.nets.sinet import SINet  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -49,10 +49,10 @@ def inputs(side: int, portrait_path, spec) -> list[torch.Tensor]:
     return [*made, torch.randn(1, 3, 160, 288, generator=torch.Generator().manual_seed(side)) / 128]
 
 
-@pytest.fixture(scope="module", params=[0, 1], ids=["wide", "official"])
+@pytest.fixture(scope="module", params=range(len(SOURCES)), ids=[source.name for source in SOURCES])
 def published(request, root):
     source = SOURCES[request.param]
-    return source, load_published(root / "weights" / source.checkpoint)
+    return source, load_network(root / "weights" / source.checkpoint)
 
 
 def test_published_weights_keep_their_function(published, portrait_path) -> None:

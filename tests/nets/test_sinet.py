@@ -13,7 +13,11 @@ from sinet.nets.checkpoints import load_published, our_name  # noqa: E402
 from sinet.nets.sinet import SINet  # noqa: E402
 
 pytestmark = pytest.mark.torch
-BY_NAME = {"official": SOURCES[1], "community": SOURCES[0]}
+BY_NAME = {
+    {"portrait-official": "official", "portrait-wide": "community"}[s.name]: s
+    for s in SOURCES
+    if s.checkpoint.endswith(".pth")
+}
 
 
 @pytest.fixture(scope="module", params=sorted(BY_NAME))

@@ -92,7 +92,7 @@ def test_decontamination_changes_soft_pixels_only(segmenter: Segmenter, portrait
 
 
 def test_an_empty_room_gives_an_empty_cutout_and_says_so(segmenter: Segmenter, portrait: Frame) -> None:
-    empty = answering(segmenter, np.full((320, 320), -6.0))
+    empty = answering(segmenter, np.full(segmenter.spec.preprocess.size, -6.0))
     result = cut(portrait, empty, CutOptions(crop=True))
     assert not result.person_found
     assert result.area == 0
@@ -103,8 +103,8 @@ def test_an_empty_room_gives_an_empty_cutout_and_says_so(segmenter: Segmenter, p
 
 def test_unsure_is_not_somebody(segmenter: Segmenter, portrait: Frame) -> None:
     """Half sure of half the picture is a hallucination, not a person; sure of a small part is one."""
-    logit = np.full((320, 320), -6.0)
-    logit[160:] = 1.5  # a probability of 0.82
+    logit = np.full(segmenter.spec.preprocess.size, -6.0)
+    logit[112:] = 1.5  # a probability of 0.82
     assert not cut(portrait, answering(segmenter, logit)).person_found
     logit[:20, :20] = 6
     assert cut(portrait, answering(segmenter, logit)).person_found

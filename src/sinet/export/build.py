@@ -17,7 +17,7 @@ from sinet.nets.checkpoints import load_network
 from sinet.runtime.catalog import MODELS_DIR
 
 Triple = tuple[float, float, float]
-DEFAULT = "portrait-wide"
+DEFAULT = "portrait-3"
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,18 @@ class Source:
 
 SOURCES = [
     Source(
+        name="portrait-3",
+        summary="close portraits, half and full bodies, and knows an empty room; the default",
+        checkpoint="portrait-3.safetensors",
+        side=320,
+        mean=(102.890434, 111.25247, 126.91212),
+        std=(62.93292, 62.82138, 66.355705),
+        licence="MIT",
+        origin="portrait-wide trained on here (recipes/portrait-1.toml, portrait-2.toml), then blended with itself",
+    ),
+    Source(
         name="portrait-wide",
-        summary="half and full bodies as well as close portraits; the default",
+        summary="the community's weights at 320x320: for comparisons",
         checkpoint="sinet_320_aisegment.pth",
         side=320,
         mean=(102.890434, 111.25247, 126.91212),
