@@ -28,7 +28,7 @@ def test_models_are_listed_and_one_is_the_default(capsys: pytest.CaptureFixture[
 def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(heard(capsys, "models", "--json"))["models"]
     assert [row["name"] for row in rows] == names()
-    assert [row["default"] for row in rows] == [True, False]
+    assert [row["default"] for row in rows] == [True, False, False]
     for row in rows:
         content = Path(row["path"]).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (row["file_bytes"], row["sha256"])

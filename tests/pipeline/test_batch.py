@@ -125,9 +125,9 @@ def test_no_result_outlives_its_turn(tmp_path: Path) -> None:
 def test_files_are_cut_by_the_network(tmp_path: Path, portrait_path: Path) -> None:
     source, output = tmp_path / "a.jpg", tmp_path / "new" / "folder" / "a.webp"
     with Image.open(portrait_path) as image:
-        image.convert("RGB").resize((80, 60)).save(source)
+        image.convert("RGB").resize((200, 150)).save(source)
     work = partial(cut_file, segmenter=Segmenter(), options=CutOptions())
     items = list(run_batch([Job(source, output), Job(tmp_path / "b.jpg", tmp_path / "b.png")], work))
     assert [item.status for item in items] == ["ok", "failed"]
     with Image.open(output) as cut:
-        assert (cut.size, cut.mode) == ((80, 60), "RGBA")
+        assert (cut.size, cut.mode) == ((200, 150), "RGBA")
