@@ -1,0 +1,117 @@
+/* The vector layer: one type of LANES floats and the few operations that the engine needs, for every processor.
+ *
+ * Which one it is follows from the compiler's target alone; the same source is compiled once per instruction set.
+ * Arithmetic is written with the operators of GCC's and Clang's vector extension, so a * b + c becomes one fused
+ * multiply-add where the target has it (-ffp-contract=fast), except in WebAssembly, which asks by name. */
+#ifndef SINET_VEC_H
+#define SINET_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define LANES 16
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define LANES 8
+#elif defined(__SSE2__)
+#include <immintrin.h>
+#define LANES 4
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#define LANES 4
+#else
+#define LANES 4
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+
+/* Loads and stores need no alignment. */
+INLINE vf vload(const float *from) {
+    vf x;
+    __builtin_memcpy(&x, from, sizeof x);
+    return x;
+}
+
+INLINE void vstore(float *to, vf x) { __builtin_memcpy(to, &x, sizeof x); }
+
+INLINE vf vset(float x) { return x - (vf){0}; }
+
+INLINE vf vfma(vf a, vf b, vf c) { /* a b + c */
+#if defined(__wasm_relaxed_simd__)
+    return (vf)__builtin_wasm_relaxed_madd_f32x4(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+INLINE vf vselect(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
+
+INLINE vf vmax(vf a, vf b) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#elif defined(__ARM_NEON)
+    return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
+#elif defined(__wasm_simd128__)
+    return (vf)__builtin_wasm_pmax_f32x4(b, a);
+#else
+    return vselect((vi)(a > b), a, b);
+#endif
+}
+
+INLINE vf vmin(vf a, vf b) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_min_ps((__m128)a, (__m128)b);
+#elif defined(__ARM_NEON)
+    return (vf)vminq_f32((float32x4_t)a, (float32x4_t)b);
+#elif defined(__wasm_simd128__)
+    return (vf)__builtin_wasm_pmin_f32x4(b, a);
+#else
+    return vselect((vi)(a < b), a, b);
+#endif
+}
+
+INLINE vf vand(vf x, vi mask) { return (vf)((vi)x & mask); }
+
+INLINE vf vabs(vf x) { return (vf)((vi)x & 0x7fffffff); }
+
+/* The elements at even and at odd places of the 2 LANES values a, b. */
+INLINE vf veven(vf a, vf b) {
+#if LANES == 16
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#elif LANES == 8
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#endif
+}
+
+INLINE vf vodd(vf a, vf b) {
+#if LANES == 16
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif LANES == 8
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7);
+#endif
+}
+
+INLINE float vsum(vf x) {
+    float sum = 0;
+    for (int i = 0; i < LANES; i++) sum += x[i];
+    return sum;
+}
+
+#endif
