@@ -5,6 +5,7 @@ SinetError
 ├── ShapeError        a size or shape that the network cannot take
 ├── SpecError         an artefact's metadata or a spec file is not what it must be
 ├── ModelError        a model cannot be found, is damaged, or cannot be run
+├── EngineError       the engine's library cannot be loaded, or refuses what it is given
 ├── OutputError       a result cannot be written
 ├── LabelError        a label does not fit its picture
 └── MissingExtraError an optional part is not installed; the message is the command that installs it
@@ -31,6 +32,18 @@ class SpecError(SinetError):
 
 class ModelError(SinetError):
     """A model cannot be found, is damaged, or cannot be run."""
+
+
+class EngineError(SinetError):
+    """The engine's library cannot be loaded, or refuses what it is given.
+
+    Attributes:
+        code: the number that the library answered with (engine/sinet.h), 0 where it did not answer.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class OutputError(SinetError):
