@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format bench docs models clean
+.PHONY: help demo test check format bench docs models engine clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ docs: $(VENV)/.dev ## build the documentation
 
 models: $(VENV)/.dev ## make the packaged models again from the checkpoints in weights/
 	@$(BIN)/python -m sinet.export.build
+
+engine: $(VENV)/.dev ## compile the engine for this machine, if its sources changed
+	@$(BIN)/python engine/build.py
 
 clean: ## delete what was built; .venv stays
 	@rm -rf build dist site demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

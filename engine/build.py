@@ -1,0 +1,199 @@
+"""Compile the engine: `python engine/build.py` for this machine, `python engine/build.py TARGET...` for others.
+
+The result for this machine lies beside the code that loads it, `src/sinet/native/libsinet.so` (`.dylib`, `sinet.dll`);
+those for others in `build/engine/TARGET`. Nothing is compiled again while the sources stay as they are.
+
+The compiler is Zig's clang, `python -m ziglang cc`, one package that targets every machine below alike. `SINET_CC` names
+another one for this machine (`SINET_CC=gcc`); GCC 12 and clang 14 are old enough.
+"""
+
+import argparse
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ENGINE = Path(__file__).resolve().parent
+ROOT = ENGINE.parent
+NATIVE = ROOT / "src" / "sinet" / "native"
+
+ZIGLANG = "ziglang==0.17.1"
+"""The one version that the package's own build asks for: the same sources give the same library everywhere."""
+
+ONCE = ("sinet.c", "artefact.c", "memory.c")
+PER_ISA = "kernels.c"
+
+COMPILE = (
+    *("-std=c11", "-O3", "-ffreestanding", "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno"),
+    *("-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"),
+    *("-fno-stack-protector", "-Wall", "-Wextra", "-Werror=implicit-function-declaration"),
+)
+X86_ISAS = {
+    "baseline": (),
+    "avx2": ("-mavx2", "-mfma"),
+    "avx512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"),
+}
+ONE_ISA: dict[str, tuple[str, ...]] = {"baseline": ()}
+
+# Undefined symbols are errors: there is no libc that could define them.
+LINK_ELF = ("-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--gc-sections", "-Wl,-s")
+LINK_MACHO = ("-shared", "-nostdlib", "-Wl,-dead_strip", "-Wl,-s", "-Wl,-install_name,@rpath/libsinet.dylib")
+LINK_PE = ("-shared", "-nostdlib", "-Wl,--gc-sections", "-Wl,-s")
+
+
+class BuildError(Exception):
+    """The engine cannot be compiled; the message says why and what helps."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of machine: Zig's name for it, the library's file name, the wheel's platform tag, compiler flags."""
+
+    zig: str
+    library: str
+    wheel: str
+    link: tuple[str, ...]
+    isas: dict[str, tuple[str, ...]] = field(default_factory=lambda: ONE_ISA)
+    flags: tuple[str, ...] = ("-fPIC",)
+
+
+LINUX = "manylinux_2_17_{0}.manylinux2014_{0}.musllinux_1_1_{0}"
+"""A library without libc runs beside any: glibc's wheels and musl's are one file."""
+
+TARGETS = {
+    "linux-x86_64": Target("x86_64-linux-none", "libsinet.so", LINUX.format("x86_64"), LINK_ELF, X86_ISAS),
+    "linux-aarch64": Target("aarch64-linux-none", "libsinet.so", LINUX.format("aarch64"), LINK_ELF),
+    "macos-arm64": Target("aarch64-macos.11.0", "libsinet.dylib", "macosx_11_0_arm64", LINK_MACHO),
+    "macos-x86_64": Target("x86_64-macos.10.13", "libsinet.dylib", "macosx_10_13_x86_64", LINK_MACHO, X86_ISAS),
+    "windows-x86_64": Target("x86_64-windows-gnu", "sinet.dll", "win_amd64", LINK_PE, X86_ISAS, ()),
+}
+
+
+def host() -> str:
+    """This machine's name in TARGETS.
+
+    Raises:
+        BuildError: there is no such target.
+    """
+    system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
+    machine = {"amd64": "x86_64", "arm64": "arm64" if system == "macos" else "aarch64"}
+    kind = platform.machine().lower()
+    name = f"{system}-{machine.get(kind, kind)}"
+    if name not in TARGETS:
+        raise BuildError(f"the engine has no target for {name}, only for {', '.join(TARGETS)}; add a row to TARGETS")
+    return name
+
+
+def compiler(name: str) -> list[str]:
+    """The command that compiles for a target, up to its flags."""
+    if "SINET_CC" in os.environ and name == host():
+        return shlex.split(os.environ["SINET_CC"])
+    return [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[name].zig]
+
+
+def run(command: list[str | Path]) -> None:
+    """Run a compiler; its warnings pass, its failure is a BuildError."""
+    environment = os.environ | {f"ZIG_{kind}_CACHE_DIR": str(ROOT / "build" / "zig") for kind in ("LOCAL", "GLOBAL")}
+    try:
+        done = subprocess.run(command, cwd=ENGINE, env=environment, capture_output=True, text=True)
+    except OSError as error:
+        raise BuildError(f"cannot run {command[0]}: {error}; SINET_CC must name a C compiler") from error
+    sys.stderr.write(done.stderr)
+    if done.returncode:
+        hint = f"; install the compiler: pip install {ZIGLANG}, or name another: SINET_CC=gcc"
+        missing = "No module named ziglang" in done.stderr
+        raise BuildError(f"the compiler failed: {shlex.join(map(str, command))}{hint if missing else ''}")
+
+
+def objects(name: str) -> list[tuple[str, list[str]]]:
+    """What is compiled for a target: each object's name, and its source and flags."""
+    target = TARGETS[name]
+    rows = [(Path(source).stem, [source]) for source in ONCE]
+    rows += [(f"kernels_{isa}", [PER_ISA, f"-DSINET_ISA={isa}", *flags]) for isa, flags in target.isas.items()]
+    return [(stem, [*COMPILE, *target.flags, "-c", *arguments]) for stem, arguments in rows]
+
+
+def fingerprint(name: str) -> str:
+    """Everything that the library follows from, in one hash."""
+    files = sorted([*ENGINE.glob("*.[ch]"), Path(__file__)])
+    state = hashlib.sha256(repr((name, os.environ.get("SINET_CC"), ZIGLANG)).encode())
+    for path in files:
+        state.update(path.name.encode() + b"\0" + path.read_bytes())
+    return state.hexdigest()
+
+
+def build(name: str, library: Path | None = None) -> Path:
+    """Compile the engine for a target, unless it has been from these very sources.
+
+    Args:
+        name: A row of TARGETS.
+        library: The file to make; by default in src for this machine, in build/engine for others.
+
+    Raises:
+        BuildError: no compiler, or it failed; what was there before is left as it was.
+    """
+    folder = ROOT / "build" / "engine" / name
+    target = TARGETS[name]
+    library = library or (NATIVE if name == host() else folder) / target.library
+    stamp = folder / "stamp"
+    made = fingerprint(name)
+    if library.exists() and stamp.exists() and stamp.read_text() == f"{made} {content(library)}":
+        return library
+    folder.mkdir(parents=True, exist_ok=True)
+    library.parent.mkdir(parents=True, exist_ok=True)
+
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def compile_one(row: tuple[str, list[str]]) -> Path:
+            result = Path(scratch) / f"{row[0]}.o"
+            run([*compiler(name), *row[1], "-o", result])
+            return result
+
+        unfinished = Path(scratch) / target.library
+        run([*compiler(name), *target.link, *pool.map(compile_one, objects(name)), "-o", unfinished])
+        put(unfinished, library)
+    stamp.write_text(f"{made} {content(library)}")
+    return library
+
+
+def put(made: Path, place: Path) -> None:
+    """Move a file to where others may be reading its forerunner: they see the old one or the new one, whole."""
+    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(made, beside)
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def content(path: Path) -> str:
+    """The hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> int:
+    """Build the targets that the command line names."""
+    parser = argparse.ArgumentParser(description="Compile the engine.")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)}; this machine by default")
+    names = parser.parse_args().targets or [host()]
+    if unknown := [name for name in names if name not in TARGETS]:
+        parser.error(f"unknown: {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
+    try:
+        for name in names:
+            library = build(name)
+            print(f"{name:<16} {library.stat().st_size:>8,} bytes  {library.relative_to(ROOT)}")
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+/* The three functions that a compiler may call on its own, whatever the source says, and what Windows asks of a DLL.
+ *
+ * Everywhere else they come from libc. Compiled with -fno-builtin, so that the loops do not become calls to themselves. */
+#include <stddef.h>
+#include <stdint.h>
+
+struct block {
+    uint8_t bytes[16];
+};
+
+void *memcpy(void *restrict to, const void *restrict from, size_t count) {
+    uint8_t *t = to;
+    const uint8_t *f = from;
+    for (; count >= sizeof(struct block); count -= 16, t += 16, f += 16) __builtin_memcpy(t, f, 16);
+    while (count--) *t++ = *f++;
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t count) {
+    uint8_t *t = to;
+    const uint8_t *f = from;
+    if ((uintptr_t)t - (uintptr_t)f >= count) return memcpy(to, from, count); /* to lies before from, or far behind it */
+    while (count--) t[count] = f[count];
+    return to;
+}
+
+void *memset(void *to, int value, size_t count) {
+    uint8_t *t = to;
+    struct block block;
+    for (int i = 0; i < 16; i++) block.bytes[i] = (uint8_t)value;
+    for (; count >= sizeof block; count -= 16, t += 16) __builtin_memcpy(t, &block, 16);
+    while (count--) *t++ = (uint8_t)value;
+    return to;
+}
+
+#if defined(_WIN32)
+int _fltused; /* Microsoft's mark of a program that uses floating point */
+
+int __attribute__((stdcall)) DllMainCRTStartup(void *library, uint32_t reason, void *reserved) {
+    (void)library, (void)reason, (void)reserved;
+    return 1;
+}
+#endif
