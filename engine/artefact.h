@@ -1,7 +1,10 @@
 /* Reading an artefact: a safetensors file whose header holds the network's configuration.
  *
  * Nothing in the file is trusted: lengths, offsets, shapes, numbers and nesting are checked before they are used, and
- * nothing outside the given bytes is ever read. No memory is allocated; strings are compared in place. */
+ * nothing outside the given bytes is ever read. No memory is allocated; strings are compared in place. The header is
+ * read once, and each tensor's name compared a few hundred times at most, so a hostile file costs milliseconds.
+ *
+ * What the weights themselves are is not looked at: a NaN among them is a network that answers NaN. */
 #ifndef SINET_ARTEFACT_H
 #define SINET_ARTEFACT_H
 
@@ -10,18 +13,24 @@
 
 enum { MAX_MODULES = 32, MAX_WIDTH = 1024, MAX_KERNEL = 15, MAX_POOL = 16, MAX_CLASSES = 64 };
 
+enum {
+    MAX_HEADER = 1000000, /* as sinet.runtime.catalog */
+    MAX_DEPTH = 32,       /* of nested values that mean nothing to us */
+    MAX_TENSORS = 2048,   /* the largest network within the limits above has some 870 */
+};
+
 struct branch_config {
-    int kernel, pool;
+    int kernel, pool; /* kernel: odd */
 };
 
 struct module_config {
-    int width; /* even; half of it from each branch */
+    int width; /* a multiple of 4: half of it from each branch, and that half computed in two groups */
     struct branch_config branches[2];
 };
 
 struct stage_config {
-    int down;      /* output channels of the strided convolution */
-    int reduction; /* of its squeeze-and-excitation; 1 means a single layer */
+    int down;      /* output channels of the strided convolution; even */
+    int reduction; /* of its squeeze-and-excitation, at most its input channels; 1 means a single layer */
     int modules;
     struct module_config module[MAX_MODULES];
 };
@@ -38,6 +47,9 @@ struct artefact {
     size_t header_bytes;
     const unsigned char *data; /* what data_offsets are relative to */
     size_t data_bytes;
+    uint32_t metadata;             /* where in the header its value begins; 0: nowhere */
+    uint32_t tensors[MAX_TENSORS]; /* where in the header each tensor's name begins */
+    int tensor_count;
 };
 
 /* Both return SINET_OK or an error code of sinet.h. */
