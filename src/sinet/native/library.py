@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from sinet.core.errors import EngineError
 
 POINTER = c_void_p
+ALIGNMENT = 64
+"""Bytes; what the engine wants its own memory aligned to."""
 _NAMES = {"win32": "sinet.dll", "darwin": "libsinet.dylib"}
 _REMEDY = (
     "in a checkout run: python engine/build.py; else run: pip install --force-reinstall sinet "
@@ -115,6 +117,13 @@ def pointer_and_stride(image: NDArray[Any]) -> tuple[c_void_p, int]:
     if not image[:1].flags.c_contiguous or (image.shape[0] > 1 and image.strides[0] < row):
         raise EngineError(f"expected rows without gaps, got strides {image.strides}; use np.ascontiguousarray")
     return image.ctypes.data_as(c_void_p), image.strides[0] if image.shape[0] > 1 else row
+
+
+def aligned_memory(size_bytes: int) -> NDArray[np.uint8]:
+    """Memory for the engine to work in: uint8 of this many bytes, beginning at a multiple of 64, not cleared."""
+    block = np.empty(size_bytes + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return block[start : start + size_bytes]
 
 
 @cache
