@@ -1,10 +1,11 @@
 """Compile the engine: `python engine/build.py` for this machine, `python engine/build.py TARGET...` for others.
 
 The result for this machine lies beside the code that loads it, `src/sinet/native/libsinet.so` (`.dylib`, `sinet.dll`);
-those for others in `build/engine/TARGET`. Nothing is compiled again while the sources stay as they are.
+those for others in `build/engine/TARGET`, those for WebAssembly in `build/wasm`. Nothing is compiled again while the
+sources stay as they are.
 
-The compiler is Zig's clang, `python -m ziglang cc`, one package that targets every machine below alike. `SINET_CC` names
-another one for this machine (`SINET_CC=gcc`); GCC 12 and clang 14 are old enough.
+The compiler is Zig's clang, `python -m ziglang cc`, one package that targets every machine below alike. `SINET_CC`
+names another one for this machine (`SINET_CC=gcc`); GCC 12 and clang 14 are new enough.
 """
 
 import argparse
@@ -46,6 +47,8 @@ ONE_ISA: dict[str, tuple[str, ...]] = {"baseline": ()}
 LINK_ELF = ("-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--gc-sections", "-Wl,-s")
 LINK_MACHO = ("-shared", "-nostdlib", "-Wl,-dead_strip", "-Wl,-s", "-Wl,-install_name,@rpath/libsinet.dylib")
 LINK_PE = ("-shared", "-nostdlib", "-Wl,--gc-sections", "-Wl,-s")
+# The stack lies first, so that what overflows it traps; all memory from __heap_base on is the caller's.
+LINK_WASM = ("--no-entry", "--export-dynamic", "--export=__heap_base", "--stack-first", "-z", "stack-size=65536", "-s")
 
 
 class BuildError(Exception):
@@ -54,14 +57,20 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of machine: Zig's name for it, the library's file name, the wheel's platform tag, compiler flags."""
+    """A kind of machine: Zig's name for it, its library, the wheel's platform tag if any, compiler flags."""
 
     zig: str
     library: str
-    wheel: str
+    wheel: str | None
     link: tuple[str, ...]
     isas: dict[str, tuple[str, ...]] = field(default_factory=lambda: ONE_ISA)
     flags: tuple[str, ...] = ("-fPIC",)
+    linker: str = "cc"
+
+
+def wasm(library: str, *flags: str) -> Target:
+    """WebAssembly with vectors of 128 bits; its linker knows options that `zig cc` does not pass on."""
+    return Target("wasm32-freestanding", library, None, LINK_WASM, flags=flags, linker="wasm-ld")
 
 
 LINUX = "manylinux_2_17_{0}.manylinux2014_{0}.musllinux_1_1_{0}"
@@ -73,6 +82,8 @@ TARGETS = {
     "macos-arm64": Target("aarch64-macos.11.0", "libsinet.dylib", "macosx_11_0_arm64", LINK_MACHO),
     "macos-x86_64": Target("x86_64-macos.10.13", "libsinet.dylib", "macosx_10_13_x86_64", LINK_MACHO, X86_ISAS),
     "windows-x86_64": Target("x86_64-windows-gnu", "sinet.dll", "win_amd64", LINK_PE, X86_ISAS, ()),
+    "wasm": wasm("sinet.wasm", "-msimd128"),
+    "wasm-relaxed": wasm("sinet-relaxed.wasm", "-msimd128", "-mrelaxed-simd"),
 }
 
 
@@ -96,6 +107,18 @@ def compiler(name: str) -> list[str]:
     if "SINET_CC" in os.environ and name == host():
         return shlex.split(os.environ["SINET_CC"])
     return [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[name].zig]
+
+
+def linker(name: str) -> list[str]:
+    """The command that links for a target, up to its flags."""
+    tool = TARGETS[name].linker
+    return compiler(name) if tool == "cc" else [sys.executable, "-m", "ziglang", tool]
+
+
+def output(name: str) -> Path:
+    """Where the library of a target lies."""
+    folder = ROOT / "build" / ("wasm" if name.startswith("wasm") else f"engine/{name}")
+    return (NATIVE if name == host() else folder) / TARGETS[name].library
 
 
 def run(command: list[str | Path]) -> None:
@@ -129,35 +152,26 @@ def fingerprint(name: str) -> str:
     return state.hexdigest()
 
 
-def build(name: str, library: Path | None = None) -> Path:
-    """Compile the engine for a target, unless it has been from these very sources.
-
-    Args:
-        name: A row of TARGETS.
-        library: The file to make; by default in src for this machine, in build/engine for others.
+def build(name: str) -> Path:
+    """Compile the engine for a target, unless it has been from these very sources; gives the library's place.
 
     Raises:
         BuildError: no compiler, or it failed; what was there before is left as it was.
     """
-    folder = ROOT / "build" / "engine" / name
-    target = TARGETS[name]
-    library = library or (NATIVE if name == host() else folder) / target.library
-    stamp = folder / "stamp"
-    made = fingerprint(name)
+    library, stamp, made = output(name), ROOT / "build" / "engine" / name / "stamp", fingerprint(name)
     if library.exists() and stamp.exists() and stamp.read_text() == f"{made} {content(library)}":
         return library
-    folder.mkdir(parents=True, exist_ok=True)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
     library.parent.mkdir(parents=True, exist_ok=True)
-
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with tempfile.TemporaryDirectory(dir=stamp.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def compile_one(row: tuple[str, list[str]]) -> Path:
-            result = Path(scratch) / f"{row[0]}.o"
+            result = Path(folder) / f"{row[0]}.o"
             run([*compiler(name), *row[1], "-o", result])
             return result
 
-        unfinished = Path(scratch) / target.library
-        run([*compiler(name), *target.link, *pool.map(compile_one, objects(name)), "-o", unfinished])
+        unfinished = Path(folder) / library.name
+        run([*linker(name), *TARGETS[name].link, *pool.map(compile_one, objects(name)), "-o", unfinished])
         put(unfinished, library)
     stamp.write_text(f"{made} {content(library)}")
     return library

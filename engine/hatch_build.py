@@ -1,0 +1,38 @@
+"""The step of the package's own build that compiles the engine and puts it into the wheel.
+
+A wheel is for one kind of machine and any Python 3: the library is called through ctypes. `SINET_TARGET` names another
+machine than this one (a row of TARGETS in build.py).
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+_spec = importlib.util.spec_from_file_location("sinet_engine_build", Path(__file__).with_name("build.py"))
+assert _spec is not None and _spec.loader is not None
+engine = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(engine)
+
+
+class EngineHook(BuildHookInterface[Any]):
+    """Compile before a wheel is packed, ordinary or editable; a source distribution carries the sources."""
+
+    PLUGIN_NAME = "custom"
+
+    def dependencies(self) -> list[str]:
+        """The compiler, where the system's is not named instead."""
+        return [] if self.target_name != "wheel" or "SINET_CC" in os.environ else [engine.ZIGLANG]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the library; an editable install finds it where it lies."""
+        if self.target_name != "wheel":
+            return
+        name = os.environ.get("SINET_TARGET") or engine.host()
+        library = engine.build(name)
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{engine.TARGETS[name].wheel}"
+        if version == "standard":
+            build_data["force_include"][str(library)] = f"sinet/native/{library.name}"
