@@ -6,6 +6,32 @@
 #define SINET_KERNELS_H
 
 #include "network.h"
+#include "pixels.h"
+
+/* What a pixel kernel reads: checked, `channels` values to a pixel without gaps. */
+struct source {
+    const void *data;
+    ptrdiff_t stride;
+    int height, width, channels;
+};
+
+/* What it writes, of the size and channels that it is told. */
+struct target {
+    void *data;
+    ptrdiff_t stride;
+};
+
+/* A network's input: 3 planes of height x width floats; plane i is (channel i, or 2 - i - mean[i]) / std[i]. */
+struct planes {
+    float *data;
+    int height, width, reversed;
+    const float *mean, *std;
+};
+
+/* red = luma (y - black) + red_v (v - 128), green = luma (y - black) - green_u (u - 128) - green_v (v - 128), ... */
+struct conversion {
+    float black, luma, red_v, green_u, green_v, blue_u;
+};
 
 struct kernels {
     const char *name; /* "baseline", "avx2", "avx512", "neon", "simd128", "relaxed" */
@@ -16,7 +42,25 @@ struct kernels {
     int64_t (*workspace_size)(const struct model *model, int height, int width, int threads);
     void (*workspace_prepare)(const struct model *model, int height, int width, int threads, void *memory);
     void (*run_step)(const struct model *model, void *workspace, int step, int part, const float *input, float *logits);
+    /* resize.c */
+    int64_t (*resize_scratch_size)(int height, int width, int channels, int made_height, int made_width);
+    void (*resize_u8)(struct source source, struct target made, int made_height, int made_width, void *scratch);
+    void (*resize_f32)(struct source source, struct target made, int made_height, int made_width, void *scratch);
+    void (*resize_planes)(struct source source, struct planes made, void *scratch);
+    /* u and v; or only u, of two channels, in which v is channel v_channel */
+    void (*resize_yuv)(struct source y, struct source u, struct source v, int v_channel, struct conversion conversion,
+                       struct planes made, void *scratch);
+    /* blend.c; background.stride may be 0 */
+    void (*composite)(struct source foreground, struct source background, struct source alpha, struct target made);
+    void (*composite_u8)(struct source foreground, struct source background, struct source alpha, struct target made);
+    void (*composite_chroma)(struct source foreground, struct source background, struct source alpha,
+                             struct target made);
+    void (*alpha_u8)(struct source alpha, struct target made);
+    void (*cutout)(struct source foreground, struct source alpha, struct target made);
 };
+
+/* The table of an instruction set, null if there is none of that number or this processor does not have it: sinet.c. */
+const struct kernels *find_kernels(int isa);
 
 extern const struct kernels kernels_baseline;
 #if defined(__x86_64__)
