@@ -1,13 +1,17 @@
 """Fixtures that every folder of tests shares, and the marks that depend on what is installed or lies beside us."""
 
+import dataclasses
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from sinet.core.architecture import PORTRAIT, Branch, SINetConfig, SqueezeModule, Stage
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,6 +49,56 @@ def processor_as_it_was() -> Iterator[None]:
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+def stage(down: int, reduction: int, *modules: tuple[int, tuple[int, int], tuple[int, int]]) -> Stage:
+    return Stage(down, reduction, tuple(SqueezeModule(width, (Branch(*a), Branch(*b))) for width, a, b in modules))
+
+
+FAMILY = {
+    "portrait": PORTRAIT,
+    "three classes": dataclasses.replace(PORTRAIT, classes=3),
+    "one class": dataclasses.replace(PORTRAIT, classes=1),
+    "five classes, uneven widths, large kernels": SINetConfig(
+        5, 10, (stage(14, 3, (20, (7, 1), (9, 2))), stage(22, 4, (36, (3, 1), (11, 4)), (28, (5, 1), (1, 1))))
+    ),
+    "pools of three and five": SINetConfig(
+        2, 7, (stage(6, 1, (12, (3, 3), (5, 1)), (12, (3, 1), (7, 3))), stage(12, 2, (12, (3, 5), (5, 3))))
+    ),
+    "wide": SINetConfig(
+        2, 24, (stage(32, 2, (80, (3, 1), (3, 2))), stage(64, 8, (136, (3, 1), (5, 2)), (136, (7, 4), (3, 1))))
+    ),
+}
+
+
+@pytest.fixture(params=sorted(FAMILY))
+def family_member(request: pytest.FixtureRequest) -> SINetConfig:
+    """One configuration of the SINet family after another."""
+    return FAMILY[request.param]
+
+
+@pytest.fixture
+def random_network() -> Callable[..., Any]:
+    """Builds a SINet whose every number is drawn: norms with negative scales, slopes below 0 and above 1."""
+
+    def build(seed: int, config: SINetConfig = PORTRAIT, *, relu: bool = False) -> Any:
+        import torch
+
+        from sinet.nets.sinet import SINet
+
+        torch.manual_seed(seed)
+        network = SINet(config)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.normal_(module.weight, 0.5, 0.5)
+                torch.nn.init.normal_(module.bias, 0, 0.3)
+                torch.nn.init.normal_(module.running_mean, 0, 0.3)
+                torch.nn.init.uniform_(module.running_var, 0.3, 2)
+            if isinstance(module, torch.nn.PReLU):
+                torch.nn.init.uniform_(module.weight, 0 if relu else -1, 0 if relu else 2.5)
+        return network.eval()
+
+    return build
 
 
 SIZE = (60, 80)

@@ -1,5 +1,7 @@
 """The rewrite computes the same function, and so does every file that comes of it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,6 @@ from sinet.export.deployed import Act  # noqa: E402
 from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
 from sinet.nets.checkpoints import load_network  # noqa: E402
-from sinet.nets.sinet import SINet  # noqa: E402
 
 pytestmark = pytest.mark.torch
 TOLERANCE = 1e-4  # in probability; docs/adr/0008
@@ -24,21 +25,6 @@ def probability(logits: torch.Tensor) -> np.ndarray:
     if logits.shape[1] == 2:
         return logits.double().softmax(1)[:, 1].numpy()
     return logits.double().sigmoid()[:, 0].numpy()
-
-
-def random_network(seed: int) -> SINet:
-    """A network whose every number is drawn: norms with negative scales, slopes below 0 and above 1."""
-    torch.manual_seed(seed)
-    network = SINet()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.normal_(module.weight, 0.5, 0.5)
-            torch.nn.init.normal_(module.bias, 0, 0.3)
-            torch.nn.init.normal_(module.running_mean, 0, 0.3)
-            torch.nn.init.uniform_(module.running_var, 0.3, 2)
-        if isinstance(module, torch.nn.PReLU):
-            torch.nn.init.uniform_(module.weight, -1, 2.5)
-    return network.eval()
 
 
 def inputs(side: int, portrait_path, spec) -> list[torch.Tensor]:
@@ -74,19 +60,32 @@ def test_real_pictures_keep_their_masks(published, shared) -> None:
             assert np.abs(probability(deployed(x)) - probability(network(x))).max() < TOLERANCE, path.name
 
 
+def difference(answer: torch.Tensor, logits: torch.Tensor) -> float:
+    """Largest difference between a deployed and a trained network's answer, as a part of the largest logit."""
+    expected = logits[:, 1:] - logits[:, :1] if logits.shape[1] == 2 else logits
+    assert answer.shape == expected.shape
+    return float((answer - expected).abs().max() / logits.abs().max())
+
+
 @pytest.mark.parametrize("seed", range(4))
-def test_any_network_keeps_its_function(seed: int) -> None:
+def test_any_network_keeps_its_function(seed: int, random_network) -> None:
     network = random_network(seed).double()
     x = torch.randn(1, 3, 64, 96, dtype=torch.float64)
     with torch.no_grad():
-        expected = network(x)
-        answer = deploy(network)(x)
-    scale = expected.abs().max()
-    assert ((answer - (expected[:, 1:] - expected[:, :1])).abs().max() / scale) < 1e-9
+        assert difference(deploy(network)(x), network(x)) < 1e-9
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_any_member_of_the_family_keeps_its_function(family_member, relu: bool, random_network) -> None:
+    network = random_network(7, family_member, relu=relu).double()
+    side = family_member.size_multiple
+    x = torch.randn(1, 3, side, 2 * side, dtype=torch.float64)
+    with torch.no_grad():
+        assert difference(deploy(network)(x), network(x)) < 1e-9
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_blocked_form_keeps_its_function(seed: int) -> None:
+def test_the_blocked_form_keeps_its_function(seed: int, random_network) -> None:
     deployed = deploy(random_network(seed))
     x = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
@@ -137,8 +136,7 @@ def test_enlarging_twice_is_one_matrix() -> None:
     torch.testing.assert_close(enlarge_matrix(32) @ x[0, 0], twice[0, 0])
 
 
-def test_other_numbers_of_classes_are_refused() -> None:
-    import dataclasses
-
-    with pytest.raises(ModelError, match="2 classes, this one has 3"):
-        deploy(SINet(dataclasses.replace(PORTRAIT, classes=3)))
+def test_the_blocked_form_is_for_one_map(random_network) -> None:
+    network = deploy(random_network(0, dataclasses.replace(PORTRAIT, classes=3)))
+    with pytest.raises(ModelError, match="answers with one map, this network has 3 classes"):
+        blocked(network, (32, 32))

@@ -9,8 +9,8 @@ Nothing is approximated: the rewritten network computes the same function, up to
 3. The channel shuffle disappears into the order of the weights that follow it.
 4. PReLU becomes max(x, a x), which equals it wherever a <= 1. A channel with a > 1 is first turned over: its producer
    is scaled by -a, its slope becomes 1 / a, and every consumer, all linear in it, is scaled by -1.
-5. The gate 1 - max(softmax) of two classes becomes sigmoid(-|difference|), and the head gives one logit, the difference
-   person - background, instead of two; both by plain broadcasting.
+5. With two classes the gate 1 - max(softmax) becomes sigmoid(-|difference|), and the head gives one logit, the
+   difference person - background, instead of two; both by plain broadcasting. Other numbers of classes keep both.
 
 What each step is worth is measured by `benchmarks/rewrite.py`; docs/explanation/rewrite.md tells the story.
 """
@@ -150,17 +150,16 @@ def deploy(network: SINet) -> DeployedSINet:
     """Rewrite a trained portrait network.
 
     Args:
-        network: a two-class SINet; its weights are read, not changed.
+        network: any member of the SINet family; its weights are read, not changed.
 
     Returns:
-        The same function of the image in its cheapest form, in evaluation mode: the logit of person against
-        background, (1, 1, h, w) for an input (1, 3, h, w).
+        The same function of the image in its cheapest form, in evaluation mode. For an input (1, 3, h, w) it answers
+        with (1, 1, h, w), the logit of person against background, where there are two classes, else with the classes'
+        own logits, (1, classes, h, w).
 
     Raises:
-        ModelError: the network has another number of classes than two.
+        ModelError: a batch norm of the network has no statistics to fold.
     """
-    if network.config.classes != 2:
-        raise ModelError(f"the rewrite needs a network of 2 classes, this one has {network.config.classes}")
     encoder, decoder = network.encoder, network.decoder
     stem, turned = deploy_conv(encoder.stem.conv, encoder.stem.norm_act, None)
     first, skip_signs, signs = deploy_stage(cast("EncoderStage", encoder.stages[0]), turned.sign)
@@ -172,8 +171,8 @@ def deploy(network: SINet) -> DeployedSINet:
     scale, bias = affine(decoder.fused_norm)
     gate = Gate(project, detail.act, scale * detail.sign, Affine(scale, bias))
 
-    background, person = decoder.head.weight.detach()  # (2, 3, 3) each
-    head = conv_with(decoder.head, (person - background)[None], None)
+    weight = decoder.head.weight.detach()  # (classes, classes, 3, 3)
+    head = conv_with(decoder.head, weight[1:] - weight[:1] if network.config.classes == 2 else weight.clone(), None)
     deployed = DeployedSINet(network.config, nn.Sequential(stem, turned.act), [first, second], coarse, gate, head)
     for parameter in deployed.parameters():
         parameter[parameter.abs() < SMALLEST_NORMAL] = 0

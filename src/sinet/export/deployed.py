@@ -1,4 +1,4 @@
-"""The deployed form of the portrait SINet: what is left of it after the exact rewrite (`sinet.export.deploy`).
+"""The deployed form of a SINet: what is left of it after the exact rewrite (`sinet.export.deploy`).
 
 The parameters, under the names that they have here, are the tensors of the artefact. Features are (1, c, h, w).
 """
@@ -100,7 +100,10 @@ class Stage(nn.Module):
 
 
 class Gate(nn.Module):
-    """Information blocking for two classes, then scale and bias: s (coarse + detail / (1 + e^|difference|)) + b."""
+    """Information blocking, then scale and bias: s (coarse + detail (1 - confidence)) + b.
+
+    The confidence is the largest class's probability; for two classes 1 - confidence is 1 / (1 + e^|difference|).
+    """
 
     def __init__(self, project: nn.Conv2d, act: Act, detail_scale: Tensor, fused: Affine) -> None:
         super().__init__()
@@ -108,12 +111,15 @@ class Gate(nn.Module):
         self.detail_scale = nn.Parameter(detail_scale.reshape(1, -1, 1, 1))
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
-        unsure = torch.sigmoid(-(coarse[:, 1:] - coarse[:, :1]).abs())  # 1 - confidence, (1, 1, h, w)
+        if coarse.shape[1] == 2:
+            unsure = torch.sigmoid(-(coarse[:, 1:] - coarse[:, :1]).abs())  # (1, 1, h, w)
+        else:
+            unsure = 1 - coarse.softmax(1).amax(1, keepdim=True)
         return self.fused(coarse) + self.act(self.project(skip)) * (unsure * self.detail_scale)
 
 
 class DeployedSINet(nn.Module):
-    """The rewritten portrait network. Its parameters, under these names, are the tensors of the artefact."""
+    """The rewritten network. Its parameters, under these names, are the tensors of the artefact."""
 
     def __init__(
         self,
@@ -129,11 +135,11 @@ class DeployedSINet(nn.Module):
         self.stem, self.stages, self.coarse, self.gate, self.head = stem, nn.ModuleList(stages), coarse, gate, head
 
     def forward(self, image: Tensor) -> Tensor:
-        """(1, 3, h, w) standardised image -> (1, 1, h, w) logit of person against background."""
+        """(1, 3, h, w) standardised image -> (1, 1, h, w) logit of person against background, or one of each class."""
         return self.head(upsample(upsample(self.fused(image), 2), 2))
 
     def fused(self, image: Tensor) -> Tensor:
-        """Everything up to the last gate: (1, 3, h, w) -> (1, 2, h/4, w/4)."""
+        """Everything up to the gate: (1, 3, h, w) -> (1, classes, h/4, w/4)."""
         check_size((int(image.shape[2]), int(image.shape[3])), self.config.size_multiple)
         skip, x4 = self.stages[0](self.stem(image))
         _, x8 = self.stages[1](x4)

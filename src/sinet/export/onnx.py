@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sinet.core.errors import MissingExtraError, OutputError
+from sinet.core.errors import MissingExtraError, ModelError, OutputError
 from sinet.core.spec import SPEC_KEY, ModelSpec, spec_to_json
 from sinet.core.types import Size
 from sinet.export.deployed import Act, Affine, Branch, DeployedSINet, Squeeze, Stage
@@ -149,7 +149,15 @@ def blocked(network: DeployedSINet, size: Size) -> Blocked:
     Args:
         network: from `sinet.export.deploy.deploy`; it is left as it was.
         size: (height, width) of the input, fixed from now on.
+
+    Raises:
+        ModelError: the network answers with more than one map.
     """
+    if network.head.out_channels != 1:
+        raise ModelError(
+            f"the form for blocked layouts answers with one map, this network has {network.config.classes} classes; "
+            "export it as sinet.export.deploy gives it"
+        )
     network = deepcopy(network)
     for stage in cast("list[Stage]", network.stages):
         squeezes = [BlockedSqueeze(cast("Squeeze", module)) for module in stage.squeezes]
