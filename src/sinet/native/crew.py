@@ -35,8 +35,8 @@ class Crew:
     def _start(self) -> None:
         self._process = os.getpid()
         self._inboxes: list[_Inbox] = [SimpleQueue() for _ in range(self._members)]
-        # The threads refer to the inboxes and not to the crew, so that it can be dropped while they wait. Only the first
-        # is told to go; it tells the others, after the work that it may still have to deal out.
+        # The threads refer to the inboxes and not to the crew, so that it can be dropped while they wait. Only the
+        # first is told to go; it tells the others, after the work that it may still have to deal out.
         self._end = weakref.finalize(self, self._inboxes[0].put, None)
         for number, inbox in enumerate(self._inboxes):
             others = self._inboxes[1:] if number == 0 else []

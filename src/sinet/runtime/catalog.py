@@ -1,7 +1,7 @@
 """Names -> packaged artefacts. The rows stand in `models/catalog.toml`, written by `sinet.export.build`.
 
-An artefact is `NAME.safetensors` with the spec in its header; `NAME.onnx` is the same network as the ONNX engine takes
-it, with the same spec; `NAME.md` is its model card.
+An artefact is `NAME.safetensors` with the spec in its header, which the engine of our own runs; `NAME.onnx` is the same
+network as ONNX engines take it, with the same spec; `NAME.md` is its model card.
 """
 
 import hashlib
@@ -116,7 +116,7 @@ def find_model(model: str | Path, spec: str | Path | None = None, engine: str = 
     Args:
         model: a packaged model's name, or the path of a network.
         spec: a JSON file with the spec, for a network that carries none.
-        engine: which engine will run it; "auto" is the first that the packaged models are made for.
+        engine: which engine will run it; "auto" is the engine of our own for a packaged model.
 
     Raises:
         ModelError: neither a packaged name nor a file, or a damaged one.
@@ -126,7 +126,7 @@ def find_model(model: str | Path, spec: str | Path | None = None, engine: str = 
     if str(model) in catalog().models:
         if spec is not None:
             raise ModelError(f"{model} is a packaged model and carries its spec; leave out the spec file {spec}")
-        suffix = ".onnx" if engine == "auto" or engine not in ENGINES else ENGINES[engine][0]
+        suffix = ENGINES[engine if engine in ENGINES else "onnx"][0]
         if suffix not in catalog().models[str(model)].sha256:
             raise ModelError(f"{model} is not packaged for the {engine} engine; leave the engine out")
         return ModelFile(verified(str(model), suffix), packaged_spec(str(model)))
@@ -149,7 +149,10 @@ def embedded_spec(path: Path) -> ModelSpec:
     Raises:
         ModelError: the file carries none; the message says how to give one.
     """
-    if path.suffix.lower() == ".onnx":
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
+        return artefact_spec(path)
+    if suffix == ".onnx":
         from sinet.runtime.onnx import read_metadata
 
         text = read_metadata(path).get(SPEC_KEY)

@@ -6,10 +6,22 @@ from sinet.core.errors import ModelError
 from sinet.runtime.backend import Backend, ModelFile
 
 
+def _open_native(model: ModelFile, threads: int) -> Backend:
+    from sinet.runtime.native import NativeBackend
+
+    return NativeBackend(model, threads)
+
+
 def _open_onnx(model: ModelFile, threads: int) -> Backend:
     from sinet.runtime.onnx import OnnxBackend
 
     return OnnxBackend(model, threads)
+
+
+def _open_openvino(model: ModelFile, threads: int) -> Backend:
+    from sinet.runtime.openvino import OpenVinoBackend
+
+    return OpenVinoBackend(model, threads)
 
 
 def _open_litert(model: ModelFile, threads: int) -> Backend:
@@ -19,10 +31,12 @@ def _open_litert(model: ModelFile, threads: int) -> Backend:
 
 
 ENGINES: dict[str, tuple[str, Callable[[ModelFile, int], Backend]]] = {
+    "native": (".safetensors", _open_native),
     "onnx": (".onnx", _open_onnx),
+    "openvino": (".onnx", _open_openvino),
     "litert": (".tflite", _open_litert),
 }
-"""Engine name -> (the suffix of the files it runs, how to open one)."""
+"""Engine name -> (the suffix of the files it runs, how to open one); of two for one suffix, "auto" takes the first."""
 
 
 def open_backend(model: ModelFile, engine: str = "auto", threads: int = 1) -> Backend:
@@ -35,13 +49,14 @@ def open_backend(model: ModelFile, engine: str = "auto", threads: int = 1) -> Ba
 
     Raises:
         ModelError: no such engine, or it does not run this kind of file.
-        MissingExtraError: the engine's library is not installed.
+        MissingExtraError: the engine is an optional part that is not installed.
+        EngineError: the library of the engine of our own is missing.
     """
     suffix = model.path.suffix.lower()
     if engine == "auto":
         fitting = [name for name, (takes, _) in ENGINES.items() if takes == suffix]
         if not fitting:
-            known = ", ".join(takes for takes, _ in ENGINES.values())
+            known = ", ".join(dict.fromkeys(takes for takes, _ in ENGINES.values()))
             raise ModelError(f"{model.path}: no engine runs a {suffix or 'suffixless'} file; give one of {known}")
         engine = fitting[0]
     if engine not in ENGINES:

@@ -1,25 +1,29 @@
-"""ONNX Runtime behind the `Backend` protocol."""
+"""ONNX Runtime behind the `Backend` protocol: the extra `onnx`, for other people's networks and for comparison."""
 
 import os
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sinet.core.errors import ModelError, ShapeError
+from sinet.core.errors import MissingExtraError, ModelError, ShapeError
 from sinet.core.types import Logits, NetInput
 from sinet.runtime.backend import ModelFile
 
+METADATA_FIELD = 14
+"""`metadata_props` in the message ModelProto of onnx.proto."""
 
-def _runtime() -> Any:
+
+def _runtime(name: str) -> Any:
     # ONNX Runtime 1.32 and later record events under the user's home and send them to their makers; nothing shall leave
     # this machine. It asks for this once, while it is imported.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return import_module("onnxruntime")
     except ModuleNotFoundError as error:
-        raise ModelError("onnxruntime is not installed; run: pip install --upgrade sinet") from error
+        raise MissingExtraError(f"running {name}", "onnx") from error
     except ImportError as error:
         raise ModelError(
             f"onnxruntime cannot be loaded ({error}); run: pip install --force-reinstall onnxruntime"
@@ -27,7 +31,7 @@ def _runtime() -> Any:
 
 
 def _session(path: Path, threads: int) -> Any:
-    ort = _runtime()
+    ort = _runtime(path.name)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -42,12 +46,51 @@ def _session(path: Path, threads: int) -> Any:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The key-value metadata of an ONNX file.
+    """The key-value metadata of an ONNX file, read without any engine.
 
     Raises:
-        ModelError: the file is not an ONNX network.
+        ModelError: the file cannot be read or is not an ONNX network.
     """
-    return dict(_session(path, 1).get_modelmeta().custom_metadata_map)
+    try:
+        entries = [dict(_fields(value)) for number, value in _fields(path.read_bytes()) if number == METADATA_FIELD]
+        return {entry.get(1, b"").decode(): entry.get(2, b"").decode() for entry in entries}
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: not an ONNX network ({error}); check the file") from error
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Field number and content of each field of a protobuf message; numbers are passed over, as are unknown fields."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        kind = tag & 7
+        if kind == 0:
+            _, at = _varint(message, at)
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        elif kind == 2:
+            size, at = _varint(message, at)
+            if size > len(message) - at:
+                raise ValueError("it ends too early")
+            yield tag >> 3, message[at : at + size]
+            at += size
+        else:
+            raise ValueError("it is no protobuf message")
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """A number of 7 bits per byte, the lowest first, and where it ends."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            raise ValueError("it ends too early")
+        value |= (message[at] & 0x7F) << shift
+        at += 1
+        if message[at - 1] < 0x80:
+            return value, at
+    raise ValueError("it is no protobuf message")
 
 
 class OnnxBackend:
@@ -58,12 +101,13 @@ class OnnxBackend:
         threads: how many threads one run may use; 0 lets ONNX Runtime choose.
 
     Raises:
+        MissingExtraError: ONNX Runtime is not installed.
         ModelError: the file is not a network, has several inputs, or its input differs from the spec.
     """
 
     def __init__(self, model: ModelFile, threads: int = 1) -> None:
         self._session = _session(model.path, threads)
-        self.name = f"onnxruntime {_runtime().__version__}"
+        self.name = f"onnxruntime {_runtime(model.path.name).__version__}"
         self.spec = model.spec
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
