@@ -21,7 +21,8 @@ struct target {
     ptrdiff_t stride;
 };
 
-/* A network's input: 3 planes of height x width floats; plane i is (channel i, or 2 - i - mean[i]) / std[i]. */
+/* A network's input: 3 planes of height x width floats; plane i is (code - mean[i]) / std[i] of channel i, reversed of
+ * channel 2 - i. */
 struct planes {
     float *data;
     int height, width, reversed;
@@ -42,6 +43,7 @@ struct kernels {
     int64_t (*workspace_size)(const struct model *model, int height, int width, int threads);
     void (*workspace_prepare)(const struct model *model, int height, int width, int threads, void *memory);
     void (*run_step)(const struct model *model, void *workspace, int step, int part, const float *input, float *logits);
+    void (*run_part)(const struct model *model, void *workspace, int part, const float *input, float *logits);
     /* resize.c */
     int64_t (*resize_scratch_size)(int height, int width, int channels, int made_height, int made_width);
     void (*resize_u8)(struct source source, struct target made, int made_height, int made_width, void *scratch);

@@ -114,4 +114,178 @@ INLINE float vsum(vf x) {
     return sum;
 }
 
+/* Integers: LANES of 32 bits (vi, vu), twice as many of 16 (vh), bytes only in memory. */
+typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
+typedef uint16_t vh __attribute__((vector_size(4 * LANES)));
+
+INLINE vi vload_i(const void *from) {
+    vi x;
+    __builtin_memcpy(&x, from, sizeof x);
+    return x;
+}
+
+INLINE void vstore_i(void *to, vi x) { __builtin_memcpy(to, &x, sizeof x); }
+
+INLINE vi vset_i(int32_t x) { return x - (vi){0}; }
+
+INLINE vh vset_h(uint16_t x) { return x - (vh){0}; }
+
+/* Each lane of 32 bits as two signed halves of 16: the sum of both halves' products. */
+INLINE vi vdot2(vi a, vi b) {
+#if defined(__AVX512F__)
+    return (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (vi)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#elif defined(__ARM_NEON)
+    int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;
+    return (vi)vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+#elif defined(__wasm_simd128__)
+    typedef int16_t half __attribute__((vector_size(16)));
+    return (vi)__builtin_wasm_dot_s_i32x4_i16x8((half)a, (half)b);
+#else
+    return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+
+/* 2 LANES bytes, each as 16 bits. */
+INLINE vh vload_bytes(const uint8_t *from) {
+#if defined(__AVX512F__)
+    return (vh)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)from));
+#elif defined(__AVX2__)
+    return (vh)_mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)from));
+#elif defined(__SSE2__)
+    return (vh)_mm_unpacklo_epi8(_mm_loadl_epi64((const void *)from), _mm_setzero_si128());
+#else
+    typedef uint8_t bytes __attribute__((vector_size(2 * LANES)));
+    bytes x;
+    __builtin_memcpy(&x, from, sizeof x);
+    return __builtin_convertvector(x, vh);
+#endif
+}
+
+/* The lower bytes of 2 LANES numbers of at most 255. */
+INLINE void vstore_bytes(uint8_t *to, vh x) {
+#if defined(__AVX512F__)
+    _mm256_storeu_si256((void *)to, _mm512_cvtepi16_epi8((__m512i)x));
+#elif defined(__AVX2__)
+    __m256i y = (__m256i)x;
+    _mm_storeu_si128((void *)to, _mm_packus_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1)));
+#elif defined(__SSE2__)
+    _mm_storel_epi64((void *)to, _mm_packus_epi16((__m128i)x, (__m128i)x));
+#else
+    typedef uint8_t bytes __attribute__((vector_size(2 * LANES)));
+    bytes y = __builtin_convertvector(x, bytes);
+    __builtin_memcpy(to, &y, sizeof y);
+#endif
+}
+
+/* LANES bytes, each as 32 bits. */
+INLINE vi vwiden_bytes(const uint8_t *from) {
+#if defined(__AVX512F__)
+    return (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)from));
+#elif defined(__AVX2__)
+    return (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)from));
+#else
+    typedef uint8_t bytes __attribute__((vector_size(LANES)));
+#if defined(__SSE2__)
+    int32_t word;
+    __builtin_memcpy(&word, from, sizeof word);
+    __m128i zero = _mm_setzero_si128();
+    return (vi)_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(word), zero), zero);
+#else
+    bytes x;
+    __builtin_memcpy(&x, from, sizeof x);
+    return __builtin_convertvector(x, vi);
+#endif
+#endif
+}
+
+/* The lower bytes of LANES numbers of 0 to 255. */
+INLINE void vnarrow_bytes(uint8_t *to, vi x) {
+#if defined(__AVX512F__)
+    _mm_storeu_si128((void *)to, _mm512_cvtepi32_epi8((__m512i)x));
+#elif defined(__AVX2__)
+    __m256i y = (__m256i)x;
+    __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
+    _mm_storel_epi64((void *)to, _mm_packus_epi16(half, half));
+#elif defined(__SSE2__)
+    __m128i half = _mm_packs_epi32((__m128i)x, (__m128i)x);
+    int32_t word = _mm_cvtsi128_si32(_mm_packus_epi16(half, half));
+    __builtin_memcpy(to, &word, sizeof word);
+#else
+    typedef uint8_t bytes __attribute__((vector_size(LANES)));
+    bytes y = __builtin_convertvector(x, bytes);
+    __builtin_memcpy(to, &y, sizeof y);
+#endif
+}
+
+INLINE vf vto_float(vi x) { return __builtin_convertvector(x, vf); }
+
+INLINE vi vtruncate(vf x) { return __builtin_convertvector(x, vi); }
+
+/* x, rounded to float here: what follows is not fused with the multiplication that x comes from. */
+INLINE vf vrounded(vf x) {
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(x));
+#elif defined(__x86_64__)
+    __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x; /* WebAssembly never fuses by itself */
+}
+
+/* Turn LANES rows of LANES words into columns: first each block of 4 words with the rows beside it, then the blocks. */
+#if LANES == 16
+#define ZIP_LOW 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define ZIP_HIGH 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+#define ZIP_LOW_PAIRS 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define ZIP_HIGH_PAIRS 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define FIRST_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define SECOND_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define FIRST_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define SECOND_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#elif LANES == 8
+#define ZIP_LOW 0, 8, 1, 9, 4, 12, 5, 13
+#define ZIP_HIGH 2, 10, 3, 11, 6, 14, 7, 15
+#define ZIP_LOW_PAIRS 0, 1, 8, 9, 4, 5, 12, 13
+#define ZIP_HIGH_PAIRS 2, 3, 10, 11, 6, 7, 14, 15
+#define FIRST_4 0, 1, 2, 3, 8, 9, 10, 11
+#define SECOND_4 4, 5, 6, 7, 12, 13, 14, 15
+#else
+#define ZIP_LOW 0, 4, 1, 5
+#define ZIP_HIGH 2, 6, 3, 7
+#define ZIP_LOW_PAIRS 0, 1, 4, 5
+#define ZIP_HIGH_PAIRS 2, 3, 6, 7
+#endif
+
+INLINE void vtranspose(vi *rows) {
+    for (int i = 0; i < LANES; i += 4) {
+        vi *r = rows + i;
+        vi low0 = __builtin_shufflevector(r[0], r[1], ZIP_LOW), high0 = __builtin_shufflevector(r[0], r[1], ZIP_HIGH);
+        vi low1 = __builtin_shufflevector(r[2], r[3], ZIP_LOW), high1 = __builtin_shufflevector(r[2], r[3], ZIP_HIGH);
+        r[0] = __builtin_shufflevector(low0, low1, ZIP_LOW_PAIRS);
+        r[1] = __builtin_shufflevector(low0, low1, ZIP_HIGH_PAIRS);
+        r[2] = __builtin_shufflevector(high0, high1, ZIP_LOW_PAIRS);
+        r[3] = __builtin_shufflevector(high0, high1, ZIP_HIGH_PAIRS);
+    }
+#if LANES > 8
+    for (int i = 0; i < 8; i++) {
+        vi a = rows[i], b = rows[i + 8];
+        rows[i] = __builtin_shufflevector(a, b, FIRST_8);
+        rows[i + 8] = __builtin_shufflevector(a, b, SECOND_8);
+    }
+#endif
+#if LANES > 4
+    for (int i = 0; i < LANES; i++) {
+        if (i & 4) continue;
+        vi a = rows[i], b = rows[i + 4];
+        rows[i] = __builtin_shufflevector(a, b, FIRST_4);
+        rows[i + 4] = __builtin_shufflevector(a, b, SECOND_4);
+    }
+#endif
+}
+
 #endif
