@@ -1,0 +1,540 @@
+"""The engine's reader of artefacts, through the binding: what is one runs, what is none is refused with a reason.
+
+Which header is JSON at all is judged by an independent oracle, Python's `json`.
+"""
+
+import dataclasses
+import json
+import random
+import struct
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sinet.core.architecture import SINetConfig, Stage
+from sinet.core.errors import EngineError
+from sinet.native.network import Network
+
+FILE, CONFIG, TENSOR = -1, -2, -3
+Header = dict[str, Any]
+
+
+def pack(header: str | bytes | Header, data: bytes) -> bytes:
+    if isinstance(header, dict):
+        header = json.dumps(header)
+    text = header if isinstance(header, bytes) else header.encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def unpack(file: bytes) -> tuple[Header, bytes]:
+    (length,) = struct.unpack("<Q", file[:8])
+    return json.loads(file[8 : 8 + length]), file[8 + length :]
+
+
+def answer(file: bytes, value: float = 0.5) -> np.ndarray:
+    network = Network(file)
+    side = network.multiple
+    x = np.random.default_rng(0).standard_normal((1, 3, side, side)).astype(np.float32) * np.float32(value)
+    return network.run(x)
+
+
+def refusal(file: bytes) -> int:
+    with pytest.raises(EngineError) as caught:
+        Network(file)
+    return caught.value.code
+
+
+@pytest.fixture(scope="module")
+def file(members: ModuleType) -> bytes:
+    return members.artefact(members.MEMBERS["residual"])
+
+
+@pytest.mark.parametrize("name", ["smallest", "residual", "classes", "odd"])
+def test_every_small_member_opens_and_runs(members: ModuleType, name: str) -> None:
+    config = members.MEMBERS[name]
+    logits = answer(members.artefact(config))
+    outputs = 1 if config.classes == 2 else config.classes
+    assert logits.shape[1] == outputs
+    assert np.isfinite(logits).all()
+    assert np.ptp(logits) > 0
+
+
+# --- the same artefact, written otherwise ------------------------------------------------------------------------
+
+
+def escape_all(text: str) -> str:
+    return '"' + "".join(f"\\u{ord(c):04X}" for c in text) + '"'
+
+
+def spelled(value: Any, string: Callable[[str], str], space: str) -> str:
+    """JSON with every string spelled by `string` and `space` wherever it may stand."""
+    if isinstance(value, dict):
+        items = [f"{space}{string(k)}{space}:{space}{spelled(v, string, space)}{space}" for k, v in value.items()]
+        return "{" + (",".join(items) or space) + "}"
+    if isinstance(value, list):
+        return "[" + (",".join(f"{space}{spelled(v, string, space)}{space}" for v in value) or space) + "]"
+    return string(value) if isinstance(value, str) else json.dumps(value)
+
+
+def respelled_spec(header: Header, string: Callable[[str], str], space: str) -> Header:
+    spec = json.loads(header["__metadata__"]["spec"])
+    return {**header, "__metadata__": {"spec": space + spelled(spec, string, space) + space}}
+
+
+def reverse(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: reverse(value[key]) for key in reversed(value)}
+    return [reverse(item) for item in value] if isinstance(value, list) else value
+
+
+UNKNOWN = {
+    "nested": [[{"": [None, True, False, -0.5e-3, 1e9, '\u00e9\U0001f600\\"\b']}], {}, []],
+    "dtype": {"shape": []},
+}
+
+REWRITTEN: dict[str, Callable[[Header], str]] = {
+    "white space": lambda h: spelled(respelled_spec(h, json.dumps, " \t\n\r "), json.dumps, " \t\n\r ")[0:] + " \n",
+    "escapes": lambda h: spelled(h, escape_all, ""),
+    "escapes inside": lambda h: json.dumps(respelled_spec(h, escape_all, "")),
+    "escapes of escapes": lambda h: spelled(respelled_spec(h, escape_all, " "), escape_all, ""),
+    "reversed": lambda h: json.dumps(reverse(h)),
+    "spec reversed": lambda h: json.dumps(
+        {**h, "__metadata__": {"spec": json.dumps(reverse(json.loads(h["__metadata__"]["spec"])))}}
+    ),
+    "unknown metadata": lambda h: json.dumps(
+        {**h, "__metadata__": {"format": "pt", **h["__metadata__"], "b": UNKNOWN}}
+    ),
+    "unknown in the spec": lambda h: json.dumps(
+        {**h, "__metadata__": {"spec": json.dumps({**UNKNOWN, **json.loads(h["__metadata__"]["spec"])})}},
+        ensure_ascii=False,
+    ),
+    "unknown in tensors": lambda h: json.dumps(
+        {k: v if k == "__metadata__" else {"a": UNKNOWN, **v, "z": UNKNOWN} for k, v in h.items()}
+    ),
+    "another tensor of another type": lambda h: json.dumps(
+        {**h, "x": {"dtype": "BF16", "shape": [0], "data_offsets": [12, 12]}}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_an_artefact_may_be_written_in_any_valid_way(file: bytes, name: str) -> None:
+    header, data = unpack(file)
+    rewritten = REWRITTEN[name](header)
+    assert json.loads(rewritten) is not None
+    np.testing.assert_array_equal(answer(pack(rewritten, data)), answer(file))
+
+
+def test_tensors_may_lie_in_any_order(file: bytes) -> None:
+    header, data = unpack(file)
+    metadata = {"__metadata__": header.pop("__metadata__")}
+    names, parts, at = random.Random(3).sample(sorted(header), len(header)), [], 0
+    for name in names:
+        begin, end = header[name]["data_offsets"]
+        header[name] = {**header[name], "data_offsets": [at, at + end - begin]}
+        parts.append(data[begin:end])
+        at += end - begin
+    np.testing.assert_array_equal(answer(pack({**header, **metadata}, b"".join(parts))), answer(file))
+
+
+def test_weights_may_be_any_bits_and_a_nan_answers_nan(file: bytes) -> None:
+    header, data = unpack(file)
+    weights = np.frombuffer(data, "<f4").copy()
+    weights[header["stem.0.bias"]["data_offsets"][0] // 4] = np.nan
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(answer(pack(header, weights.tobytes()))).any()
+    answer(pack(header, random.Random(0).randbytes(len(data))))
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------
+
+
+def test_every_truncation_is_refused(file: bytes) -> None:
+    (length,) = struct.unpack("<Q", file[:8])
+    near = {*range(40), *range(length - 40, length + 60), *range(len(file) - 40, len(file))}
+    for size in sorted(near | set(random.Random(1).sample(range(len(file)), 400))):
+        assert refusal(file[:size]) == FILE, size
+    assert refusal(file + b"\0") == FILE
+
+
+@pytest.mark.parametrize(
+    "length", [0, 1, 2**20, 2**31 - 1, 2**31, 2**32, 2**63 - 8, 2**63, 2**64 - 9, 2**64 - 8, 2**64 - 1]
+)
+def test_a_false_header_length_is_refused(file: bytes, length: int) -> None:
+    assert refusal(struct.pack("<Q", length) + file[8:]) == FILE
+
+
+def tensor_edit(**fields: Any) -> Callable[[Header], Header]:
+    def edit(header: Header) -> Header:
+        entry = {k: v for k, v in {**header["coarse.bias"], **fields}.items() if v is not None}
+        return {**header, "coarse.bias": entry}
+
+    return edit
+
+
+BAD_TENSORS: dict[str, tuple[Callable[[Header], Header], int]] = {
+    "missing": (lambda h: {k: v for k, v in h.items() if k != "coarse.bias"}, FILE),
+    "renamed": (lambda h: {("coarse.bias2" if k == "coarse.bias" else k): v for k, v in h.items()}, TENSOR),
+    "half precision": (tensor_edit(dtype="F16"), TENSOR),
+    "integers": (tensor_edit(dtype="I32"), TENSOR),
+    "no dtype": (tensor_edit(dtype=None), FILE),
+    "dtype a number": (tensor_edit(dtype=32), FILE),
+    "no shape": (tensor_edit(shape=None), FILE),
+    "shape a number": (tensor_edit(shape=2), FILE),
+    "shape too small": (tensor_edit(shape=[1]), FILE),
+    "shape too large": (tensor_edit(shape=[3]), FILE),
+    "shape empty": (tensor_edit(shape=[0]), FILE),
+    "shape of fractions": (tensor_edit(shape=[2.0]), FILE),
+    "shape negative": (tensor_edit(shape=[-1, -2]), FILE),
+    "shape nested": (tensor_edit(shape=[[2]]), FILE),
+    "shape a product that wraps to 2": (tensor_edit(shape=[2**63 + 1, 2]), FILE),
+    "shape a product that wraps to 0": (tensor_edit(shape=[2**32, 2**32]), FILE),
+    "shape of many": (tensor_edit(shape=[2] * 64), FILE),
+    "no offsets": (tensor_edit(data_offsets=None), FILE),
+    "one offset": (tensor_edit(data_offsets=[0]), FILE),
+    "three offsets": (tensor_edit(data_offsets=[0, 8, 8]), FILE),
+    "offsets turned": (tensor_edit(data_offsets=[8, 0]), FILE),
+    "offsets negative": (tensor_edit(data_offsets=[-8, 0]), FILE),
+    "offsets fractions": (tensor_edit(data_offsets=[0.0, 8.0]), FILE),
+    "offsets beyond": (tensor_edit(data_offsets=[10**6, 10**6 + 8]), FILE),
+    "offsets beyond 64 bits": (tensor_edit(data_offsets=[2**64, 2**64 + 8]), FILE),
+    "offsets that overlap the next": (tensor_edit(data_offsets=[4, 12]), FILE),
+    "entry a list": (lambda h: {**h, "coarse.bias": []}, FILE),
+    "entry null": (lambda h: {**h, "coarse.bias": None}, FILE),
+    "one more, twice the same place": (lambda h: {**h, "x": h["coarse.bias"]}, FILE),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TENSORS)
+def test_a_bad_tensor_is_refused(file: bytes, name: str) -> None:
+    header, data = unpack(file)
+    assert header["coarse.bias"]["data_offsets"] == [0, 8]
+    edit, code = BAD_TENSORS[name]
+    assert refusal(pack(edit(header), data)) == code
+
+
+def doubled(text: str, key: str) -> str:
+    """The JSON text with one member, `key`, written twice."""
+    place = text.index(f'"{key}"')
+    _, end = json.JSONDecoder().raw_decode(text, text.index(":", place) + 1 + (text[text.index(":", place) + 1] == " "))
+    return text[:end] + ", " + text[place:end] + text[end:]
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [("__metadata__", FILE), ("coarse.bias", FILE), ("dtype", FILE), ("shape", FILE), ("data_offsets", FILE)],
+)
+def test_a_member_written_twice_is_refused(file: bytes, key: str, code: int) -> None:
+    header, data = unpack(file)
+    assert refusal(pack(doubled(json.dumps(header), key), data)) == code
+
+
+def test_two_tensors_of_one_name_are_refused_even_where_they_fill_the_data(file: bytes) -> None:
+    header, data = unpack(file)
+    empty = f'"coarse.bias": {{"dtype": "F32", "shape": [0], "data_offsets": [{len(data)}, {len(data)}]}}'
+    assert refusal(pack(json.dumps(header)[:-1] + ", " + empty + "}", data)) == TENSOR
+
+
+def spec_edit(edit: Callable[[Header], Any]) -> Callable[[Header], Header]:
+    return lambda header: {
+        **header,
+        "__metadata__": {"spec": json.dumps(edit(json.loads(header["__metadata__"]["spec"])))},
+    }
+
+
+def network_edit(*path: str | int, to: Any = ..., rename: str = "") -> Callable[[Header], Header]:
+    """Change one value of spec.network, remove it (`to=...`), or give its key another name."""
+
+    def edit(spec: Header) -> Header:
+        place: Any = spec["network"]
+        for step in path[:-1]:
+            place = place[step]
+        if rename:
+            place[rename] = place.pop(path[-1])
+        elif to is ...:
+            del place[path[-1]]
+        else:
+            place[path[-1]] = to
+        return spec
+
+    return spec_edit(edit)
+
+
+BRANCH = ("stages", 0, "modules", 0, "branches", 0)
+NUMBERS: dict[tuple[str | int, ...], list[int]] = {
+    ("classes",): [0, 1, 65],
+    ("stem",): [0, 1025],
+    ("stages", 0, "down"): [0, 1, 3, 1025, 1026],
+    ("stages", 0, "reduction"): [0, 4, 2049],
+    ("stages", 1, "reduction"): [0, 13],
+    ("stages", 0, "modules", 0, "width"): [0, 2, 6, 1028],
+    (*BRANCH, "kernel"): [0, 2, 16, 17],
+    (*BRANCH, "pool"): [0, 17],
+}
+NO_NUMBERS = [None, "3", 3.0, 1e1, True, [3], {}, -1, 2**31, 2**32 + 3, 2**64 + 3]
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=str)
+def test_a_number_out_of_range_is_refused(file: bytes, path: tuple[str | int, ...]) -> None:
+    header, data = unpack(file)
+    for bad in [*NUMBERS[path], *NO_NUMBERS]:
+        assert refusal(pack(network_edit(*path, to=bad)(header), data)) == CONFIG, bad
+    assert refusal(pack(network_edit(*path)(header), data)) == CONFIG
+    assert refusal(pack(network_edit(*path, rename="unknown")(header), data)) == CONFIG
+
+
+BAD_SPECS: dict[str, Callable[[Header], Header]] = {
+    "no metadata": lambda h: {k: v for k, v in h.items() if k != "__metadata__"},
+    "metadata null": lambda h: {**h, "__metadata__": None},
+    "metadata empty": lambda h: {**h, "__metadata__": {}},
+    "spec an object": lambda h: {**h, "__metadata__": {"spec": json.loads(h["__metadata__"]["spec"])}},
+    "spec empty": lambda h: {**h, "__metadata__": {"spec": ""}},
+    "spec cut": lambda h: {**h, "__metadata__": {"spec": h["__metadata__"]["spec"][:-1]}},
+    "spec and more": lambda h: {**h, "__metadata__": {"spec": h["__metadata__"]["spec"] + "}"}},
+    "spec with zero characters": lambda h: {
+        **h,
+        "__metadata__": {"spec": h["__metadata__"]["spec"].replace(":2", ":\0002")},
+    },
+    "spec quoted twice": lambda h: {**h, "__metadata__": {"spec": json.dumps(h["__metadata__"]["spec"])}},
+    "spec a list": spec_edit(lambda spec: [spec]),
+    "no network": spec_edit(lambda spec: {k: v for k, v in spec.items() if k != "network"}),
+    "network null": spec_edit(lambda spec: {**spec, "network": None}),
+    "network a list": spec_edit(lambda spec: {**spec, "network": [spec["network"]]}),
+    "network twice": lambda h: {**h, "__metadata__": {"spec": doubled(h["__metadata__"]["spec"], "network")}},
+    "spec twice under other spellings": lambda h: {**h, "__metadata__": {**h["__metadata__"], "\u0073pec ": ""}},
+    "classes twice": lambda h: {**h, "__metadata__": {"spec": doubled(h["__metadata__"]["spec"], "classes")}},
+    "kernel twice": lambda h: {**h, "__metadata__": {"spec": doubled(h["__metadata__"]["spec"], "kernel")}},
+    "an unknown property": network_edit("attention", to=True),
+    "an unknown property of a branch": network_edit(*BRANCH, "dilation", to=2),
+    "one stage": network_edit("stages", 1),
+    "no module": network_edit("stages", 1, "modules", to=[]),
+    "one branch": network_edit(*BRANCH),
+    "stages an object": network_edit("stages", to={}),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SPECS)
+def test_a_bad_spec_is_refused(file: bytes, name: str) -> None:
+    header, data = unpack(file)
+    if name == "spec twice under other spellings":
+        text = json.dumps(header).replace('"spec"', '"spec": "", "\\u0073p\\u0065c"')
+        assert refusal(pack(text, data)) == CONFIG
+        return
+    assert refusal(pack(BAD_SPECS[name](header), data)) == CONFIG
+
+
+@pytest.mark.parametrize("count", [3, 33])
+def test_too_many_items_are_refused(members: ModuleType, count: int) -> None:
+    config: SINetConfig = members.MEMBERS["smallest"]
+    header, data = unpack(members.artefact(config))
+    module = dataclasses.asdict(config)["stages"][0]["modules"][0]
+    stage = dataclasses.asdict(config)["stages"][0]
+    if count == 33:
+        assert refusal(pack(network_edit("stages", 0, "modules", to=[module] * count)(header), data)) == CONFIG
+    assert refusal(pack(network_edit("stages", to=[stage] * count)(header), data)) == CONFIG
+    branch = module["branches"][0]
+    assert refusal(pack(network_edit(*BRANCH[:-1], to=[branch] * count)(header), data)) == CONFIG
+
+
+def test_the_most_modules_run(members: ModuleType) -> None:
+    module = members.squeeze(4, (3, 1), (1, 2))
+    logits = answer(members.artefact(SINetConfig(2, 2, (Stage(4, 1, (module,) * 32), Stage(4, 1, (module,) * 32)))))
+    assert np.isfinite(logits).all()
+
+
+def test_a_configuration_that_its_tensors_do_not_fit_is_refused(file: bytes) -> None:
+    header, data = unpack(file)
+    for path, to in [(("stem",), 4), (("classes",), 3), ((*BRANCH, "kernel"), 5), (("stages", 1, "down"), 4)]:
+        assert refusal(pack(network_edit(*path, to=to)(header), data)) == TENSOR, path
+
+
+# --- what is JSON ------------------------------------------------------------------------------------------------
+
+SCRAPS = [
+    *(
+        '{"a":[1,-0,0.5,1e5,2E-7,-1.25e+10,true,false,null,"x",{}]}',
+        '"\\ud83d\\ude00\\n\\/\\u0000"',
+        '"é😀"',
+        "[[],{}]",
+    ),
+    *(
+        "01",
+        "1.",
+        ".5",
+        "+1",
+        "-",
+        "1e",
+        "0x1",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "tru",
+        "True",
+        "nul",
+        "''",
+        "[1,]",
+        "[,1]",
+    ),
+    *(
+        '{"a":1,}',
+        '{"a"}',
+        '{"a":}',
+        "{1:2}",
+        "{,}",
+        "[1 2]",
+        '"\\x"',
+        '"\\u12g4"',
+        '"\t"',
+        '"\x7f"',
+        '"',
+        "//",
+        "",
+        " ",
+    ),
+    *(
+        "[" * 30 + "]" * 30,
+        "[1]]",
+        "{}}",
+        '"a" "b"',
+        "1,2",
+        '"\\u00e9"',
+        "1 ",
+        " \t\r\n1",
+        "\x0b1",
+        "\u00a01",
+        "-01",
+        "1e+",
+    ),
+]
+
+
+def is_json(text: bytes) -> bool:
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    try:
+        json.loads(text.decode("utf-8"), parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
+
+
+def test_what_is_json_is_what_python_says(file: bytes) -> None:
+    """As the value of an unknown member, all that Python reads is read, and nothing else."""
+    header, data = unpack(file)
+    prefix, suffix = json.dumps(header)[:-1].encode(), b', "end": 1}}'
+    entry = b', "x": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0], "unknown": '
+    rng = random.Random(7)
+    alphabet = b'{}[]":,\\u0019eE+-.tfn aed8/\xc3\xa9\xf0\x9f\x98\x80\xed\xa0\x01'
+    verdicts = {True: 0, False: 0}
+    for trial in range(6000):
+        text = bytearray(SCRAPS[trial % len(SCRAPS)].encode())
+        for _ in range(0 if trial < len(SCRAPS) else rng.randint(1, 3)):
+            at = rng.randint(0, len(text))
+            text[at : at + rng.randint(0, 2)] = bytes(rng.choices(alphabet, k=rng.randint(0, 2)))
+        if b"\\ud" in text.lower() and b"\\ud83d\\ude00" not in text:
+            continue  # Python lets half a surrogate pair pass
+        whole = prefix + entry + bytes(text) + suffix
+        expected = is_json(whole)
+        verdicts[expected] += 1
+        try:
+            Network(pack(whole, data))
+            accepted = True
+        except EngineError:
+            accepted = False
+        assert accepted == expected, bytes(text)
+    assert min(verdicts.values()) > 300
+
+
+@pytest.mark.parametrize("scrap", ["\\ud83d", "\\ud83d\\u0041", "\\ud83dx", "\\ude00\\ud83d", "\\ude00"])
+def test_half_a_surrogate_pair_is_refused(file: bytes, scrap: str) -> None:
+    header, data = unpack(file)
+    assert refusal(pack(json.dumps(header)[:-1] + f', "{scrap}": {{}}' + "}", data)) == FILE
+
+
+@pytest.mark.parametrize(("depth", "good"), [(32, True), (33, False), (10**5, False)])
+def test_nesting_is_read_to_a_fixed_depth(file: bytes, depth: int, good: bool) -> None:
+    header, data = unpack(file)
+    nested = "[" * depth + "]" * depth
+    for text in (
+        json.dumps(header)[:-1] + f', "x": {{"dtype": "", "shape": [], "data_offsets": [0, 0], "y": {nested}}}' + "}",
+        json.dumps(
+            {**header, "__metadata__": {"spec": header["__metadata__"]["spec"][:-1] + f', "y": {nested}' + "}"}}
+        ),
+    ):
+        if good:
+            answer(pack(text, data))
+        else:
+            assert refusal(pack(text, data)) in (FILE, CONFIG)
+
+
+# --- hostile files -----------------------------------------------------------------------------------------------
+
+
+HOSTILE = {
+    "spaces": ("", " "),
+    "escapes": ('"', "\\u0041"),
+    "backslashes": ('"', "\\\\"),
+    "lists": ("[", "[[],"),
+    "digits": ("1", "1"),
+}
+"""How an endless value begins, and what is repeated."""
+
+
+def hostile(kind: str, file: bytes) -> bytes:
+    """A header of just under a million bytes that makes a reader work as much as it can."""
+    header, data = unpack(file)
+    text, room = json.dumps(header), 999_000
+    room -= len(text)
+    if kind == "tensors":
+        entries = [
+            f'"stages.1.squeezes.{"9" * 360}{i}":{{"dtype":"","shape":[],"data_offsets":[0,0]}}' for i in range(1900)
+        ]
+        return pack(text[:-1] + "," + ",".join(entries) + "}", data)
+    start, again = HOSTILE[kind]
+    filling = (start + again * room)[:room]
+    return pack(text[:-1] + ',"x":{"y":' + filling, data)
+
+
+@pytest.mark.parametrize("kind", ["tensors", *HOSTILE])
+def test_a_hostile_header_costs_less_than_a_second(file: bytes, kind: str) -> None:
+    bad = hostile(kind, file)
+    assert len(bad) > 500_000
+    began = time.process_time()
+    if kind == "tensors":
+        Network(bad)
+    else:
+        assert refusal(bad) == FILE
+    assert time.process_time() - began < 1
+
+
+def test_more_tensors_than_any_network_has_are_refused(file: bytes) -> None:
+    header, data = unpack(file)
+    empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    many = {f"x{i}": empty for i in range(2048 - (len(header) - 1))}
+    answer(pack({**header, **many}, data))
+    assert refusal(pack({**header, **many, "y": empty}, data)) == FILE
+
+
+@pytest.mark.parametrize("place", ["header", "data"])
+def test_flipped_bytes_are_refused_or_run(file: bytes, place: str) -> None:
+    (length,) = struct.unpack("<Q", file[:8])
+    low, high = (0, 8 + length) if place == "header" else (8 + length, len(file))
+    ran = 0
+    for seed in range(1000):
+        rng = random.Random(seed)
+        damaged = bytearray(file)
+        for _ in range(rng.choice([1, 1, 1, 2, 8])):
+            damaged[rng.randrange(low, high)] = rng.randrange(256)
+        try:
+            logits = answer(bytes(damaged))
+        except EngineError as error:
+            assert error.code in (FILE, CONFIG, TENSOR)
+        else:
+            ran += 1
+            assert logits.shape[2] % 32 == 0
+    assert (ran == 1000) if place == "data" else (0 < ran < 500)
