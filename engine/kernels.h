@@ -34,6 +34,19 @@ struct conversion {
     float black, luma, red_v, green_u, green_v, blue_u;
 };
 
+/* Small planes of height x width floats, one after another without gaps, on their way to the full size. */
+struct grid {
+    const float *planes;
+    int height, width;
+};
+
+/* Averaging windows that widen: each counts by its trust. */
+struct windows {
+    const int *radii;
+    const float *trusts;
+    int count;
+};
+
 struct kernels {
     const char *name; /* "baseline", "avx2", "avx512", "neon", "simd128", "relaxed" */
     int lanes;        /* floats in a vector */
@@ -59,6 +72,23 @@ struct kernels {
                              struct target made);
     void (*alpha_u8)(struct source alpha, struct target made);
     void (*cutout)(struct source foreground, struct source alpha, struct target made);
+    /* filter.c; its scratch memory is counted in floats */
+    int64_t (*box_mean_floats)(int width, int channels, int radius);
+    void (*box_mean)(struct source planes, int radius, struct target made, float *scratch);
+    int64_t (*guided_fit_floats)(int height, int width, int radius);
+    void (*guided_fit)(struct source guide, struct source alpha, int radius, float eps, float *coefficients,
+                       float *scratch);
+    int64_t (*enlarger_floats)(int planes);
+    void (*guided_alpha)(struct source rgb, struct grid coefficients, float low, float high, int bytes,
+                         struct target alpha, float *scratch);
+    int64_t (*local_colours_floats)(int height, int width, int radius);
+    void (*local_colours)(struct source rgb, struct source alpha, struct windows windows, float *colours,
+                          float *scratch);
+    void (*clean_colours)(struct source rgb, struct source alpha, struct grid colours, int channels,
+                          struct target made, float *scratch);
+    void (*shrink)(struct source image, int factor, struct target made, uint32_t *scratch);
+    void (*lay_over)(struct source foreground, struct grid background, struct source alpha, int bytes,
+                     struct target made, float *scratch);
 };
 
 /* The table of an instruction set, null if there is none of that number or this processor does not have it: sinet.c. */
