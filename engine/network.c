@@ -808,9 +808,14 @@ static void stride_plane(const float *in, int in_height, int in_width, const flo
 }
 
 static float plane_mean(const float *plane, ptrdiff_t pixels) {
-    vf sum = vset(0);
-    for (ptrdiff_t i = 0; i < pixels; i += LANES) sum += vload(plane + i);
-    return vsum(sum) / (float)pixels;
+    enum { BLOCK = 64 * LANES };
+    double sum = 0; /* of blocks: one float for all of a large map rounds so often that probabilities move by 1e-4 */
+    for (ptrdiff_t i = 0; i < pixels; i += BLOCK) {
+        vf part = vset(0);
+        for (ptrdiff_t k = i; k < pixels && k < i + BLOCK; k += LANES) part += vload(plane + k);
+        sum += (double)vsum(part);
+    }
+    return (float)(sum / (double)pixels);
 }
 
 /* Channel `c` of a stage's joined output: what came in behind its down-sampling beside what its modules made of it. */
