@@ -18,8 +18,7 @@ enum { SINET_MAX_SIDE = 1 << 22 };
  * One resampler: the triangle filter with half-pixel centres that widens when shrinking (core/resample.py has the
  * definition). Bytes are rounded to 8 bits after each axis, rows first, exactly as Pillow does it. */
 
-/* Bytes of scratch for any of the resizes below; channels: those of the source (1 to 4), 1 for float planes, 3 for
- * sinet_resize_yuv420. */
+/* Bytes of scratch for the resizes below; channels: those of the source (1 to 4), 1 for a plane of floats. */
 SINET_API int64_t sinet_resize_scratch_size(int isa, int height, int width, int channels, int made_height,
                                             int made_width);
 
@@ -50,6 +49,9 @@ struct sinet_yuv420 {
 };
 
 enum { SINET_BT601 = 0, SINET_BT709 = 1, SINET_BT2020 = 2 };
+
+/* Bytes of scratch for sinet_resize_yuv420. */
+SINET_API int64_t sinet_resize_yuv420_scratch_size(int isa, int height, int width, int made_height, int made_width);
 
 /* A video frame -> the network's input, as sinet_resize_planes: each plane is shrunk to the made size and rounded to
  * bytes, then becomes red, green and blue, cut to 0..255 but not rounded (core/yuv.py has the definition). full_range: 1
@@ -86,5 +88,69 @@ SINET_API int sinet_alpha_u8(int isa, const float *alpha, ptrdiff_t alpha_stride
 /* (height, width, 3) bytes and alpha in [0, 1] -> straight RGBA; black where alpha rounds to 0. */
 SINET_API int sinet_cutout(int isa, const uint8_t *foreground, ptrdiff_t foreground_stride, const float *alpha,
                            ptrdiff_t alpha_stride, uint8_t *made, ptrdiff_t made_stride, int height, int width);
+
+/* ---- filter.c ------------------------------------------------------------------------------------------------------
+ * Local averages, the guided filter, clean colours, and a small background enlarged behind the person (core/smoothing.py,
+ * core/guided.py, core/foreground.py, core/backdrop.py have the definitions). Float pictures and planes begin at a
+ * multiple of 4 bytes and have strides that are one. Floats must be finite. Instruction sets may differ by rounding: in
+ * bytes by one code.
+ *
+ * A grid is small planes of floats, `height` x `width` each, one behind another without gaps; they are enlarged on the
+ * way, bilinearly, half-pixel centres, border repeated. A grid has at most the sides of the picture it is enlarged to. */
+
+enum { SINET_MAX_WINDOWS = 8 };
+
+/* Mean over a window of 2 radius + 1 pixels a side, cut at the border, of each of 1 to 16 channels (floats without gaps
+ * in a row). The cost grows with the logarithm of the radius. `made` must not overlap the source. */
+SINET_API int64_t sinet_box_mean_scratch_size(int isa, int height, int width, int channels, int radius);
+SINET_API int sinet_box_mean(int isa, const float *source, ptrdiff_t stride, int height, int width, int channels,
+                             int radius, float *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes);
+
+/* Fit alpha = slope . colour + offset, colours being codes / 255, in every window of 2 radius + 1 pixels a side, and
+ * average the fits that cover a pixel: 4 planes (slopes for the first, second, third channel; offset) of the guide's
+ * size. eps, from 1e-6 to 1e6, is added to the colours' variance. */
+SINET_API int64_t sinet_guided_fit_scratch_size(int isa, int height, int width, int radius);
+SINET_API int sinet_guided_fit(int isa, const uint8_t *guide, ptrdiff_t guide_stride, const float *alpha,
+                               ptrdiff_t alpha_stride, int height, int width, int radius, float eps,
+                               float *coefficients, void *scratch, size_t scratch_bytes);
+
+/* Bytes of scratch for the three functions below that enlarge a grid. */
+SINET_API int64_t sinet_enlarge_scratch_size(int isa);
+
+/* Those coefficients, a grid, applied to a full-size picture: where they give `low` or less alpha is 0, where `high` or
+ * more 1, in a line between. Alpha comes as floats, or rounded to 0..255 where made_bytes, the size of one, is 1 and not
+ * 4. */
+SINET_API int sinet_guided_alpha(int isa, const float *coefficients, int grid_height, int grid_width,
+                                 const uint8_t *rgb, ptrdiff_t rgb_stride, int height, int width, float low, float high,
+                                 void *made, ptrdiff_t made_stride, int made_bytes, void *scratch,
+                                 size_t scratch_bytes);
+
+/* Mean colours of the person and of the background around every pixel: 6 planes (red, green, blue of the one, then of the
+ * other) of the picture's size, codes. Windows of each radius count by their trust. */
+SINET_API int64_t sinet_local_colours_scratch_size(int isa, int height, int width, const int *radii, int windows);
+SINET_API int sinet_local_colours(int isa, const uint8_t *rgb, ptrdiff_t rgb_stride, const float *alpha,
+                                  ptrdiff_t alpha_stride, int height, int width, const int *radii, const float *trusts,
+                                  int windows, float *colours, void *scratch, size_t scratch_bytes);
+
+/* The person's own colour wherever 0 < alpha < 1, by those colours, a grid; elsewhere the pixel as it is. made_channels is
+ * 3, or 4: then alpha follows, rounded to 0..255, and where that is 0 the pixel is black. `made` of 3 channels may be
+ * `rgb` itself. */
+SINET_API int sinet_clean_colours(int isa, const float *colours, int grid_height, int grid_width, const uint8_t *rgb,
+                                  ptrdiff_t rgb_stride, const float *alpha, ptrdiff_t alpha_stride, int height,
+                                  int width, uint8_t *made, ptrdiff_t made_stride, int made_channels, void *scratch,
+                                  size_t scratch_bytes);
+
+/* Means of squares of `factor` (1 to 64) pixels a side, those at the right and lower border cut, rounded to bytes:
+ * (height, width, channels) becomes (ceil(height / factor), ceil(width / factor), channels); 1 to 4 channels. */
+SINET_API int64_t sinet_shrink_scratch_size(int isa, int width, int channels);
+SINET_API int sinet_shrink(int isa, const uint8_t *source, ptrdiff_t stride, int height, int width, int channels,
+                           int factor, uint8_t *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes);
+
+/* C = alpha F + (1 - alpha) B, rounded, where B is a grid of 1 or 3 planes, as many as F has channels. Alpha is floats in
+ * [0, 1], or bytes where alpha_bytes is 1 and not 4. `made` may be the foreground. */
+SINET_API int sinet_lay_over(int isa, const uint8_t *foreground, ptrdiff_t foreground_stride, int channels,
+                             const float *background, int grid_height, int grid_width, const void *alpha,
+                             ptrdiff_t alpha_stride, int alpha_bytes, int height, int width, uint8_t *made,
+                             ptrdiff_t made_stride, void *scratch, size_t scratch_bytes);
 
 #endif
