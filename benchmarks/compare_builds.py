@@ -165,7 +165,7 @@ def described(library: Any, isa: int) -> str:
 
 def probability(logits: np.ndarray) -> np.ndarray:
     if len(logits) == 1:
-        return 1 / (1 + np.exp(-logits.astype(np.float64)))
+        return 0.5 + 0.5 * np.tanh(logits.astype(np.float64) / 2)
     powers = np.exp(logits - logits.max(axis=0), dtype=np.float64)
     return powers / powers.sum(axis=0)
 

@@ -23,6 +23,18 @@ def test_tasks_take_turns_and_the_first_rounds_do_not_count() -> None:
     assert {timing.runs for timing in timings.values()} == {2}
 
 
+def test_a_task_may_run_twice_in_its_turn_and_only_the_second_run_is_timed() -> None:
+    turns: list[str] = []
+
+    def slow_every_other_time() -> None:
+        turns.append("x")
+        time.sleep(0.02 if len(turns) % 2 else 0)
+
+    timings = interleave({"x": slow_every_other_time, "y": lambda: turns.extend("yy")}, runs=2, again=True)
+    assert "".join(turns) == "xxyyyy" * (WARM_UP + 2)
+    assert timings["x"].min_ms < 10
+
+
 def test_a_slow_task_does_not_slow_its_neighbour() -> None:
     timings = interleave({"slow": lambda: time.sleep(0.01), "quick": lambda: None}, runs=3)
     assert timings["slow"].min_ms >= 10

@@ -14,23 +14,33 @@ HELP = """Measure latency, stage by stage.
 
 Every stage of a cut-out is timed by itself, and the whole from the file's bytes to the PNG's. With --against, further
 networks take turns with the first on the same picture (A B C A B C ...), so that their ratios hold although the machine
-is not equally fast from second to second.
+is not equally fast from second to second; each runs twice in its turn, and the second run is timed.
 
 MODEL is a name of 'sinet models' or a network's file; FILE=SPEC names the spec of a file that does not say itself what
-it expects. Times are wall time in milliseconds; p95 is what 95 of 100 turns stay under; "x median" and "x min" are a
-network's median and minimum over those of the first.
+it expects; ENGINE: before it names the engine, native/avx2: the engine and its instruction set. Times are wall time in
+milliseconds; p95 is what 95 of 100 turns stay under; "x median" and "x min" are a network's median and minimum over
+those of the first.
+
+The floor is how long as many multiply-adds as the network has would take as matrix products, at this core's best rate
+in the same run; "x floor" is a network's minimum over it.
 """
 
 
 @click.command("bench", help=HELP)
 @click.option("-m", "--model", metavar="MODEL", help="The network to measure.")
-@click.option("--against", metavar="MODEL", multiple=True, help="Another network to compare; may be given again.")
+@click.option(
+    "--against", metavar="[ENGINE:]MODEL", multiple=True, help="Another network to compare; may be given again."
+)
 @click.option("--backend", "engine", metavar="ENGINE", default="auto", help="Engine that runs the first network.")
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
 )
 @click.option("--picture", metavar="FILE", type=click.Path(path_type=Path), help="Instead of a drawn one of 1920x1080.")
 @click.option("--runs", metavar="N", type=click.IntRange(1), default=20, help="Turns that count; 20 by default.")
+@click.option("--stages/--no-stages", default=True, help="Time the stages of a cut-out, or the networks alone.")
+@click.option("--floor/--no-floor", default=True, help="Measure the rate of matrix products, or do not.")
+@click.option("--steps", is_flag=True, help="Also say where the time of the first network goes, step by step.")
+@click.option("--sizes", is_flag=True, help="Also run the first network at sizes from 160x160 to 640x640.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
 def command(
     model: str | None,
@@ -38,36 +48,48 @@ def command(
     engine: str,
     threads: int,
     picture: Path | None,
-    runs: int,
     as_json: bool,
+    **plan: Any,
 ) -> int:
     """Measure; the help text is `HELP`."""
-    from sinet.evaluation.report import bench
+    from sinet.evaluation.report import Plan, bench
     from sinet.runtime.catalog import names
 
     encoded = _read(picture)
-    contenders = [_open(model or names()[0], engine, threads), *(_open(name, "auto", threads) for name in against)]
+    contenders = [
+        open_contender(model or names()[0], engine, threads),
+        *(open_contender(name, "auto", threads) for name in against),
+    ]
     if sys.stderr.isatty():
-        click.echo(f"measuring {runs} turns of {len(contenders)} networks and 9 stages ...", err=True)
-    report = {"threads": threads, **bench(contenders, encoded, runs)}
+        click.echo(f"measuring {plan['runs']} turns of each of {len(contenders)} networks ...", err=True)
+    report = {"threads": threads, **bench(contenders, encoded, Plan(**plan))}
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        _print_words(report)
+        print_report(report)
     return 0
 
 
-def _open(name: str, engine: str, threads: int) -> "Contender":
-    """Open `MODEL` or `FILE=SPEC`."""
+def open_contender(word: str, engine: str, threads: int) -> "Contender":
+    """Open `[ENGINE[/SET]:]MODEL[=SPEC]`."""
     from sinet.evaluation.report import Contender
     from sinet.pipeline.segmenter import Segmenter
     from sinet.runtime.catalog import find_model
+    from sinet.runtime.engines import ENGINES
 
+    prefix, _, rest = word.partition(":")
+    named, _, isa = prefix.partition("/")
+    name, engine = (rest, named) if named in ENGINES else (word, engine)
     file, spec = name, None
     if "=" in name and not Path(name).exists():
         file, spec = name.rsplit("=", 1)
-    file_bytes = find_model(file, spec, engine).path.stat().st_size
-    return Contender(name, file_bytes, Segmenter(file, spec=spec, engine=engine, threads=threads))
+    found = find_model(file, spec, engine)
+    segmenter = Segmenter(file, spec=spec, engine=engine, threads=threads)
+    if isa and name is rest:
+        from sinet.evaluation.engine import on_instruction_set
+
+        segmenter.backend = on_instruction_set(found, threads, isa)
+    return Contender(word, found.path, segmenter)
 
 
 def _read(picture: Path | None) -> bytes:
@@ -84,32 +106,78 @@ def _read(picture: Path | None) -> bytes:
         raise ImageError(f"{picture}: the picture cannot be read ({error.strerror}); check its name") from error
 
 
-def _print_words(report: dict[str, Any]) -> None:
-    machine, networks, first = report["machine"], report["networks"], report["networks"][0]
+def print_report(report: dict[str, Any]) -> None:
+    """Print what `bench` found, in words."""
+    machine, networks = report["machine"], report["networks"]
     height, width = report["picture"]["size"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     threads = "1 thread" if report["threads"] == 1 else f"{report['threads']} threads"
     click.echo(f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; {threads}")
     click.echo(f"Python {machine['python']}, {versions}")
-    click.echo(f"picture {width}x{height}; {first['runs']} turns after {report['warm_up']} to warm up; milliseconds\n")
-    click.echo(f"{first['model']:<28}{'median':>9}{'p95':>9}{'min':>9}")
-    for name, timing in report["stages"].items():
-        click.echo(f"  {name:<26}" + _times(timing))
-    click.echo(f"\n{'the network alone':<28}{'median':>9}{'p95':>9}{'min':>9}{'x median':>10}{'x min':>8}")
+    turns = f"{networks[0]['runs']} turns after {report['warm_up']} to warm up"
+    click.echo(f"picture {width}x{height}; {turns}; subnormals {report['subnormals']}; milliseconds")
+    if report["floor"] is not None:
+        _print_floor(report["floor"][0], networks[0])
+    if report["stages"] is not None:
+        click.echo(f"\n{networks[0]['model']:<32}{'median':>9}{'p95':>9}{'min':>9}")
+        for name, timing in report["stages"].items():
+            click.echo(f"  {name:<30}" + _times(timing))
+    click.echo(
+        f"\n{'the network alone':<32}{'median':>9}{'p95':>9}{'min':>9}{'x median':>10}{'x min':>8}{'x floor':>9}"
+    )
     for row in networks:
-        click.echo(f"  {row['model']:<26}{_times(row)}{row['ratio_p50']:>10.2f}{row['ratio_min']:>8.2f}")
+        click.echo(
+            f"  {row['model']:<30}{_times(row)}{row['ratio_p50']:>10.2f}{row['ratio_min']:>8.2f}{_ratio(row):>9}"
+        )
         click.echo(f"    {_facts(row)}")
+    if report["steps"] is not None:
+        _print_steps(report["steps"])
+    if report["sizes"] is not None:
+        _print_sizes(report["sizes"])
     if report["peak_memory_bytes"] is not None:
         click.echo(f"\npeak memory of this process {report['peak_memory_bytes'] / 2**20:.0f} MiB")
+
+
+def _print_floor(best: dict[str, Any], first: dict[str, Any]) -> None:
+    shape = "x".join(str(side) for side in best["shape"])
+    words = (
+        f"floor: {best['macs_per_s'] / 1e9:.1f} G multiply-adds/s in a product of {shape} ({best['kernels']} kernels)"
+    )
+    if first["ratio_floor"] is not None:
+        words += f", {first['macs'] / best['macs_per_s'] * 1e3:.3f} ms for the first network's"
+    click.echo(words)
+
+
+def _print_steps(steps: dict[str, Any]) -> None:
+    click.echo(
+        f"\n{'steps, ' + steps['isa']:<32}{'median':>9}{'min':>9}{'share':>8}{'M m-a':>8}{'G/s':>8}{'x floor':>9}"
+    )
+    for row in steps["rows"]:
+        work = f"{row['macs'] / 1e6:>8.2f}{row['macs_per_s'] / 1e9:>8.1f}" if row["macs"] else f"{'-':>8}{'-':>8}"
+        times = f"{row['p50_ms']:>9.3f}{row['min_ms']:>9.3f}{row['share']:>8.1%}"
+        click.echo(f"  {row['name']:<30}{times}{work}{_ratio(row):>9}")
+    click.echo(f"  {'together':<39}{steps['total_min_ms']:>9.3f}")
+    click.echo(f"  {'a whole run':<30}{steps['whole']['p50_ms']:>9.3f}{steps['whole']['min_ms']:>9.3f}")
+
+
+def _print_sizes(sizes: list[dict[str, Any]]) -> None:
+    click.echo(f"\n{'input':<32}{'median':>9}{'p95':>9}{'min':>9}{'ns/pixel':>10}{'x least':>9}")
+    for row in sizes:
+        name = f"{row['size'][1]}x{row['size'][0]}"
+        click.echo(f"  {name:<30}{_times(row)}{row['ns_per_pixel']:>10.2f}{row['ratio_cheapest']:>9.2f}")
 
 
 def _times(timing: dict[str, Any]) -> str:
     return "".join(f"{timing[key]:>9.2f}" for key in ("p50_ms", "p95_ms", "min_ms"))
 
 
+def _ratio(row: dict[str, Any]) -> str:
+    return "-" if row["ratio_floor"] is None else f"{row['ratio_floor']:.2f}"
+
+
 def _facts(row: dict[str, Any]) -> str:
     height, width = row["input_size"]
-    facts = f"{row['engine']}, input {width}x{height}, file {row['file_bytes'] / 1000:.0f} kB"
+    facts = f"{row['engine']}, input {width}x{height}, {row['file']} of {row['file_bytes'] / 1000:.0f} kB"
     if row["params"] is None:
         return facts
     return f"{facts}, {row['params']:,} parameters, {row['macs'] / 1e6:.2f} M multiply-adds"

@@ -37,13 +37,17 @@ class Timing:
     runs: int
 
 
-def interleave(tasks: Tasks, runs: int, on_turn: Callable[[], None] = lambda: None) -> dict[str, Timing]:
+def interleave(
+    tasks: Tasks, runs: int, on_turn: Callable[[], None] = lambda: None, *, again: bool = False
+) -> dict[str, Timing]:
     """Let all tasks take turns and time each of them.
 
     Args:
         tasks: name -> what to do.
         runs: turns that count, at least 1; `WARM_UP` more go before.
         on_turn: called after each round of turns.
+        again: let a task run twice in each of its turns and time the second run. A short task is otherwise timed while
+            it fetches back what its neighbours have pushed out of the caches, and the first after `on_turn` worst.
 
     Returns:
         Name -> timing, in the order of `tasks`.
@@ -51,6 +55,8 @@ def interleave(tasks: Tasks, runs: int, on_turn: Callable[[], None] = lambda: No
     times_ms: dict[str, list[float]] = {name: [] for name in tasks}
     for turn in range(-WARM_UP, runs):
         for name, task in tasks.items():
+            if again:
+                task()
             begun = time.perf_counter_ns()
             task()
             elapsed_ms = (time.perf_counter_ns() - begun) / 1e6

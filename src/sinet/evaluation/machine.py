@@ -35,7 +35,7 @@ def describe_machine() -> Machine:
         cores=len(os.sched_getaffinity(0)) if sys.platform == "linux" else (os.cpu_count() or 1),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
-        versions=_versions("sinet", "numpy", "pillow", "onnxruntime", "ai-edge-litert"),
+        versions=_versions("sinet", "numpy", "pillow", "onnxruntime", "openvino", "ai-edge-litert"),
     )
 
 
