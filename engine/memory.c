@@ -1,6 +1,7 @@
-/* The three functions that a compiler may call on its own, whatever the source says, and what Windows asks of a DLL.
+/* What a compiler takes for granted and other programs get from libc: three functions that it may call whatever the
+ * source says, and on Windows a DLL's entry and the probing of large stack frames.
  *
- * Everywhere else they come from libc. Compiled with -fno-builtin, so that the loops do not become calls to themselves. */
+ * Compiled with -fno-builtin, so that the loops do not become calls to themselves. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,8 +37,27 @@ void *memset(void *to, int value, size_t count) {
 #if defined(_WIN32)
 int _fltused; /* Microsoft's mark of a program that uses floating point */
 
-int __attribute__((stdcall)) DllMainCRTStartup(void *library, uint32_t reason, void *reserved) {
+int DllMainCRTStartup(void *library, uint32_t reason, void *reserved) {
     (void)library, (void)reason, (void)reserved;
     return 1;
+}
+
+/* Windows grows a stack by one page at a time, and only when the page below the last one is touched. A function whose
+ * frame is larger calls this first, with the size in rax; every page is touched in turn, every register is kept. */
+__attribute__((naked)) void ___chkstk_ms(void) {
+    __asm__("pushq %rax\n"
+            "pushq %rcx\n"
+            "leaq 24(%rsp), %rcx\n" /* the caller's stack pointer */
+            "0: cmpq $4096, %rax\n"
+            "jb 1f\n"
+            "subq $4096, %rcx\n"
+            "orq $0, (%rcx)\n"
+            "subq $4096, %rax\n"
+            "jmp 0b\n"
+            "1: subq %rax, %rcx\n"
+            "orq $0, (%rcx)\n"
+            "popq %rcx\n"
+            "popq %rax\n"
+            "ret");
 }
 #endif
