@@ -261,7 +261,8 @@ static void add_step(struct model *model, enum step_kind kind, int stage, int mo
     for (int i = 0; i < name.length && i < (int)sizeof step->name - 1; i++) step->name[i] = name.name[i];
 }
 
-static int pools(const struct module *module) { return module->branches[0].pool > 1 || module->branches[1].pool > 1; }
+/* Whether a branch works on a smaller, padded copy; a very large kernel does, for what its borders ask. */
+static int squeezed(const struct branch *branch) { return branch->pool > 1 || branch->depthwise.kernel > 9; }
 
 static void list_steps(struct model *model) {
     model->steps = 0;
@@ -272,7 +273,8 @@ static void list_steps(struct model *model) {
         for (int m = 0; m < model->stages[s].modules; m++) {
             add_step(model, REDUCE, s, m);
             add_step(model, BRANCHES, s, m);
-            if (pools(&model->stages[s].module[m])) add_step(model, ENLARGE, s, m);
+            const struct branch *branches = model->stages[s].module[m].branches;
+            if (squeezed(&branches[0]) || squeezed(&branches[1])) add_step(model, ENLARGE, s, m);
         }
     }
     add_step(model, COARSE, -1, -1);
@@ -385,9 +387,6 @@ static void take_enlargement(struct arena *arena, struct enlargement *e, const i
                                 take(arena, vectors * (ptrdiff_t)sizeof(int)),
                                 take_floats(arena, (ptrdiff_t)vectors * taps_limit(from[1], to[1]) * LANES)};
 }
-
-/* Whether a branch works on a smaller, padded copy; a very large kernel does, for what its borders ask. */
-static int squeezed(const struct branch *branch) { return branch->pool > 1 || branch->depthwise.kernel > 9; }
 
 /* Rows of a map that are worked on together: whole vectors of pixels at any width of vector. */
 static int band_rows(int width) { return most(ROWS, 16 / gcd(width, 16)); }
