@@ -3,6 +3,9 @@
 #include "kernels.h"
 
 #include "network.c"
+#include "resize.c"
+#include "blend.c"
+#include "filter.c"
 
 #ifndef SINET_ISA
 #define SINET_ISA baseline
@@ -35,4 +38,26 @@ const struct kernels NAMED(kernels_, SINET_ISA) = {
     .workspace_prepare = workspace_prepare,
     .run_step = run_step,
     .run_part = run_part,
+    .resize_scratch_size = resize_scratch_size,
+    .resize_yuv_scratch_size = resize_yuv_scratch_size,
+    .resize_u8 = resize_u8,
+    .resize_f32 = resize_f32,
+    .resize_planes = resize_planes,
+    .resize_yuv = resize_yuv,
+    .composite = composite,
+    .composite_u8 = composite_u8,
+    .composite_chroma = composite_chroma,
+    .alpha_u8 = alpha_u8,
+    .cutout = cutout,
+    .box_mean_floats = box_mean_floats,
+    .box_mean = box_mean,
+    .guided_fit_floats = guided_fit_floats,
+    .guided_fit = guided_fit,
+    .enlarger_floats = enlarger_floats,
+    .guided_alpha = guided_alpha,
+    .local_colours_floats = local_colours_floats,
+    .local_colours = local_colours,
+    .clean_colours = clean_colours,
+    .shrink = shrink,
+    .lay_over = lay_over,
 };

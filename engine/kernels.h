@@ -59,11 +59,12 @@ struct kernels {
     void (*run_part)(const struct model *model, void *workspace, int part, const float *input, float *logits);
     /* resize.c */
     int64_t (*resize_scratch_size)(int height, int width, int channels, int made_height, int made_width);
+    int64_t (*resize_yuv_scratch_size)(int height, int width, int made_height, int made_width);
     void (*resize_u8)(struct source source, struct target made, int made_height, int made_width, void *scratch);
     void (*resize_f32)(struct source source, struct target made, int made_height, int made_width, void *scratch);
     void (*resize_planes)(struct source source, struct planes made, void *scratch);
-    /* u and v; or only u, of two channels, in which v is channel v_channel */
-    void (*resize_yuv)(struct source y, struct source u, struct source v, int v_channel, struct conversion conversion,
+    /* chroma: two sources of one channel, or the first alone, of two channels; swapped: v comes before u */
+    void (*resize_yuv)(struct source luma, const struct source *chroma, int swapped, struct conversion conversion,
                        struct planes made, void *scratch);
     /* blend.c; background.stride may be 0 */
     void (*composite)(struct source foreground, struct source background, struct source alpha, struct target made);
@@ -78,7 +79,7 @@ struct kernels {
     int64_t (*guided_fit_floats)(int height, int width, int radius);
     void (*guided_fit)(struct source guide, struct source alpha, int radius, float eps, float *coefficients,
                        float *scratch);
-    int64_t (*enlarger_floats)(int planes);
+    int64_t (*enlarger_floats)(void);
     void (*guided_alpha)(struct source rgb, struct grid coefficients, float low, float high, int bytes,
                          struct target alpha, float *scratch);
     int64_t (*local_colours_floats)(int height, int width, int radius);

@@ -87,6 +87,34 @@ INLINE vf vand(vf x, vi mask) { return (vf)((vi)x & mask); }
 
 INLINE vf vabs(vf x) { return (vf)((vi)x & 0x7fffffff); }
 
+/* A choice of lanes. */
+#if defined(__AVX512F__)
+typedef __mmask16 vm;
+#else
+typedef vi vm;
+#endif
+
+/* The lanes from `first` up to `end`; either may lie beyond the lanes that there are. */
+INLINE vm vlanes(int first, int end) {
+    vi lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    vi chosen = (lane >= first) & (lane < end);
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask((__m512i)chosen);
+#else
+    return chosen;
+#endif
+}
+
+/* A load in which the other lanes are zero; their memory is read all the same, except with AVX-512. */
+INLINE vf vload_lanes(const float *from, vm lanes) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_maskz_loadu_ps(lanes, from);
+#else
+    return vand(vload(from), lanes);
+#endif
+}
+
 /* The elements at even and at odd places of the 2 LANES values a, b. */
 INLINE vf veven(vf a, vf b) {
 #if LANES == 16
@@ -187,18 +215,16 @@ INLINE vi vwiden_bytes(const uint8_t *from) {
     return (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)from));
 #elif defined(__AVX2__)
     return (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)from));
-#else
-    typedef uint8_t bytes __attribute__((vector_size(LANES)));
-#if defined(__SSE2__)
+#elif defined(__SSE2__)
     int32_t word;
     __builtin_memcpy(&word, from, sizeof word);
     __m128i zero = _mm_setzero_si128();
     return (vi)_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(word), zero), zero);
 #else
+    typedef uint8_t bytes __attribute__((vector_size(LANES)));
     bytes x;
     __builtin_memcpy(&x, from, sizeof x);
     return __builtin_convertvector(x, vi);
-#endif
 #endif
 }
 
@@ -219,6 +245,43 @@ INLINE void vnarrow_bytes(uint8_t *to, vi x) {
     bytes y = __builtin_convertvector(x, bytes);
     __builtin_memcpy(to, &y, sizeof y);
 #endif
+}
+
+/* Of each block of 8 halves of a and b, the first or the last 4 of both: word i is a[i] below b[i]. vpack_halves undoes
+ * it for words of 0 to 32767. */
+#if LANES == 16
+#define PAIR_LOW 0, 32, 1, 33, 2, 34, 3, 35, 8, 40, 9, 41, 10, 42, 11, 43, \
+                 16, 48, 17, 49, 18, 50, 19, 51, 24, 56, 25, 57, 26, 58, 27, 59
+#define PAIR_HIGH 4, 36, 5, 37, 6, 38, 7, 39, 12, 44, 13, 45, 14, 46, 15, 47, \
+                  20, 52, 21, 53, 22, 54, 23, 55, 28, 60, 29, 61, 30, 62, 31, 63
+#elif LANES == 8
+#define PAIR_LOW 0, 16, 1, 17, 2, 18, 3, 19, 8, 24, 9, 25, 10, 26, 11, 27
+#define PAIR_HIGH 4, 20, 5, 21, 6, 22, 7, 23, 12, 28, 13, 29, 14, 30, 15, 31
+#else
+#define PAIR_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define PAIR_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#endif
+
+INLINE vi vpair_low(vh a, vh b) { return (vi)__builtin_shufflevector(a, b, PAIR_LOW); }
+
+INLINE vi vpair_high(vh a, vh b) { return (vi)__builtin_shufflevector(a, b, PAIR_HIGH); }
+
+INLINE vh vpack_halves(vi low, vi high) {
+#if defined(__AVX512F__)
+    return (vh)_mm512_packs_epi32((__m512i)low, (__m512i)high);
+#elif defined(__AVX2__)
+    return (vh)_mm256_packs_epi32((__m256i)low, (__m256i)high);
+#elif defined(__SSE2__)
+    return (vh)_mm_packs_epi32((__m128i)low, (__m128i)high);
+#else
+    return __builtin_shufflevector((vh)low, (vh)high, 0, 2, 4, 6, 8, 10, 12, 14);
+#endif
+}
+
+/* Words of 0 or more, none larger than `most`. */
+INLINE vi vmost(vi x, int32_t most) {
+    vi over = x > vset_i(most);
+    return (x & ~over) | (vset_i(most) & over);
 }
 
 INLINE vf vto_float(vi x) { return __builtin_convertvector(x, vf); }
@@ -286,6 +349,66 @@ INLINE void vtranspose(vi *rows) {
         rows[i + 4] = __builtin_shufflevector(a, b, SECOND_4);
     }
 #endif
+}
+
+/* Lanes of alpha for each of a pixel's channels: SPREADc_k, of LANES pixels; SPREAD_HALVESc_k, of 2 LANES. */
+#if LANES == 16
+#define SPREAD3_0 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5
+#define SPREAD3_1 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10
+#define SPREAD3_2 10, 11, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 15
+#define SPREAD_HALVES2_0 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, \
+    14, 14, 15, 15
+#define SPREAD_HALVES2_1 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21, 22, 22, 23, 23, 24, 24, 25, 25, 26, 26, 27, \
+    27, 28, 28, 29, 29, 30, 30, 31, 31
+#define SPREAD_HALVES3_0 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 8, 9, 9, 9, \
+    10, 10
+#define SPREAD_HALVES3_1 10, 11, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 15, 16, 16, 16, 17, 17, 17, 18, \
+    18, 18, 19, 19, 19, 20, 20, 20, 21
+#define SPREAD_HALVES3_2 21, 21, 22, 22, 22, 23, 23, 23, 24, 24, 24, 25, 25, 25, 26, 26, 26, 27, 27, 27, 28, 28, 28, \
+    29, 29, 29, 30, 30, 30, 31, 31, 31
+#elif LANES == 8
+#define SPREAD3_0 0, 0, 0, 1, 1, 1, 2, 2
+#define SPREAD3_1 2, 3, 3, 3, 4, 4, 4, 5
+#define SPREAD3_2 5, 5, 6, 6, 6, 7, 7, 7
+#define SPREAD_HALVES2_0 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7
+#define SPREAD_HALVES2_1 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15
+#define SPREAD_HALVES3_0 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5
+#define SPREAD_HALVES3_1 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10
+#define SPREAD_HALVES3_2 10, 11, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 15
+#else
+#define SPREAD3_0 0, 0, 0, 1
+#define SPREAD3_1 1, 1, 2, 2
+#define SPREAD3_2 2, 3, 3, 3
+#define SPREAD_HALVES2_0 0, 0, 1, 1, 2, 2, 3, 3
+#define SPREAD_HALVES2_1 4, 4, 5, 5, 6, 6, 7, 7
+#define SPREAD_HALVES3_0 0, 0, 0, 1, 1, 1, 2, 2
+#define SPREAD_HALVES3_1 2, 3, 3, 3, 4, 4, 4, 5
+#define SPREAD_HALVES3_2 5, 5, 6, 6, 6, 7, 7, 7
+#endif
+
+/* Each of LANES floats three times: of the 3 LANES, the part-th LANES. */
+INLINE vf vspread(vf x, int part) {
+    return part == 0   ? __builtin_shufflevector(x, x, SPREAD3_0)
+           : part == 1 ? __builtin_shufflevector(x, x, SPREAD3_1)
+                       : __builtin_shufflevector(x, x, SPREAD3_2);
+}
+
+/* Each of 2 LANES bytes `channels` (1 to 3) times, as 16 bits: of all, the part-th 2 LANES. */
+INLINE vh vspread_bytes(const uint8_t *from, int channels, int part) {
+    if (channels == 1) return vload_bytes(from);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    /* Bytes are shuffled before they are widened: there is no such shuffle of 16 halves. */
+    typedef uint8_t bytes __attribute__((vector_size(16)));
+    bytes x;
+    __builtin_memcpy(&x, from, sizeof x);
+#define SPREAD(mask) (vh)_mm256_cvtepu8_epi16((__m128i)__builtin_shufflevector(x, x, mask))
+#else
+    vh x = vload_bytes(from);
+#define SPREAD(mask) __builtin_shufflevector(x, x, mask)
+#endif
+    if (channels == 2) return part == 0 ? SPREAD(SPREAD_HALVES2_0) : SPREAD(SPREAD_HALVES2_1);
+    return part == 0 ? SPREAD(SPREAD_HALVES3_0) : part == 1 ? SPREAD(SPREAD_HALVES3_1) : SPREAD(SPREAD_HALVES3_2);
+#undef SPREAD
 }
 
 #endif
