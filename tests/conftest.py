@@ -58,7 +58,6 @@ def stage(down: int, reduction: int, *modules: tuple[int, tuple[int, int], tuple
 FAMILY = {
     "portrait": PORTRAIT,
     "three classes": dataclasses.replace(PORTRAIT, classes=3),
-    "one class": dataclasses.replace(PORTRAIT, classes=1),
     "five classes, uneven widths, large kernels": SINetConfig(
         5, 10, (stage(14, 3, (20, (7, 1), (9, 2))), stage(22, 4, (36, (3, 1), (11, 4)), (28, (5, 1), (1, 1))))
     ),

@@ -136,6 +136,13 @@ def test_enlarging_twice_is_one_matrix() -> None:
     torch.testing.assert_close(enlarge_matrix(32) @ x[0, 0], twice[0, 0])
 
 
+def test_a_single_class_keeps_its_function(random_network) -> None:
+    network = random_network(7, dataclasses.replace(PORTRAIT, classes=1)).double()
+    x = torch.randn(1, 3, 32, 32, dtype=torch.float64)
+    with torch.no_grad():
+        assert difference(deploy(network)(x), network(x)) < 1e-9
+
+
 def test_the_blocked_form_is_for_one_map(random_network) -> None:
     network = deploy(random_network(0, dataclasses.replace(PORTRAIT, classes=3)))
     with pytest.raises(ModelError, match="answers with one map, this network has 3 classes"):

@@ -120,7 +120,8 @@ def pointer_and_stride(image: NDArray[Any]) -> tuple[c_void_p, int]:
 
 
 def aligned_memory(size_bytes: int) -> NDArray[np.uint8]:
-    """Memory for the engine to work in: uint8 of this many bytes, beginning at a multiple of 64, not cleared."""
+    """Memory for the engine to work in: uint8 of this many bytes (at least one), aligned, not cleared."""
+    size_bytes = max(size_bytes, 1)  # NumPy does not say where nothing begins
     block = np.empty(size_bytes + ALIGNMENT, np.uint8)
     start = -block.ctypes.data % ALIGNMENT
     return block[start : start + size_bytes]
@@ -143,5 +144,5 @@ def best_isa() -> int:
     names = instruction_sets()
     wanted = os.environ.get("SINET_ISA") or names[-1]
     if wanted not in names:
-        raise EngineError(f"SINET_ISA={wanted}: this processor has {', '.join(names)}; name one of these or unset it")
+        raise EngineError(f"SINET_ISA={wanted}: this processor has {', '.join(names)}; name one or unset it")
     return names.index(wanted)

@@ -71,7 +71,7 @@ class Network:
 
     Attributes:
         isa: name of the instruction set.
-        multiple: both sides of an input must be multiples of this.
+        multiple: both sides of an input must be multiples of this: of 32, and of what the network's pools ask for.
         outputs: maps of logits that a run gives: 1 for two classes, person against background, else one per class.
 
     Raises:
