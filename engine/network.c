@@ -29,6 +29,14 @@ enum { BLOCK = 4, TILE = 2 };
 #endif
 /* The channels that are left over go in blocks of this many. */
 enum { REST = 2 };
+/* Loops over a tile are unrolled whole, whatever the compiler thinks of their length: what they index is registers. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define ROLL _Pragma("clang loop unroll(disable)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#define ROLL _Pragma("GCC unroll 1")
+#endif
 /* Rows and vectors of a tile of a depthwise convolution. */
 enum { ROWS = 4, COLUMNS = 2 };
 /* Floats that may be read before the first row of a map and beyond its last, and written beyond it. */
@@ -658,86 +666,94 @@ static void run_pointwise(const struct pointwise *conv, const float *in, ptrdiff
     }
 }
 
-/* Masks for what a kernel's columns would read beyond the left border in the first vector of a row, and beyond the right
- * one in the last. */
+/* Which lanes count in the first vector of a row and in the last, for every column of a kernel: what that would read
+ * beyond the left and the right border is zero. */
 struct borders {
-    vi left[MAX_KERNEL / 2], right[MAX_KERNEL / 2];
+    vm left[MAX_KERNEL], right[MAX_KERNEL];
 };
 
-INLINE void set_borders(struct borders *borders, int kernel, int width, int column, int tile) {
-    int last = column + (tile - 1) * LANES;
-    for (int k = 0; k < kernel / 2; k++)
-        for (int lane = 0; lane < LANES; lane++) {
-            borders->left[k][lane] = column + lane + k - kernel / 2 >= 0 ? -1 : 0;
-            borders->right[k][lane] = last + lane + k + 1 < width ? -1 : 0;
-        }
+static struct borders make_borders(int kernel, int width) {
+    struct borders borders;
+    int last = (width - 1) / LANES * LANES;
+    for (int k = 0; k < kernel; k++) {
+        borders.left[k] = vlanes(kernel / 2 - k, LANES);
+        borders.right[k] = vlanes(0, width - last - (k - kernel / 2));
+    }
+    return borders;
 }
 
 /* ROWS x `tile` vectors of a depthwise convolution are added to `sum`. rows: of the input, from kernel / 2 above the first
- * row of the tile on, each pointing at the tile's first column. */
-INLINE void depthwise_tile(int kernel, int tile, const float *const *rows, int column, const float *weights,
+ * row of the tile on. borders: null where the input is padded. */
+INLINE void depthwise_tile(int kernel, int tile, const float *const *rows, int column, int width, const float *weights,
                            const struct borders *borders, vf sum[ROWS][COLUMNS]) {
-    for (int r = 0; r < ROWS + kernel - 1; r++)
-        for (int k = 0; k < kernel; k++) {
+    int first = borders && column == 0, last = borders && column + tile * LANES >= width;
+    /* Column by column of the kernel, whose weights then stay in registers; not unrolled, for then they would not. */
+    ROLL
+    for (int k = 0; k < kernel; k++) {
+        vm left = first ? borders->left[k] : vlanes(0, LANES), right = last ? borders->right[k] : vlanes(0, LANES);
+        vf weight[MAX_KERNEL];
+        UNROLL
+        for (int i = 0; i < kernel; i++) weight[i] = vset(weights[i * kernel + k]);
+        UNROLL
+        for (int r = 0; r < ROWS + kernel - 1; r++) {
+            const float *from = rows[r] + column + k - kernel / 2;
             vf x[COLUMNS];
-            for (int v = 0; v < tile; v++) x[v] = vload(rows[r] + column + v * LANES + k - kernel / 2);
-            if (k < kernel / 2) x[0] = vand(x[0], borders->left[k]);
-            if (k > kernel / 2) x[tile - 1] = vand(x[tile - 1], borders->right[k - kernel / 2 - 1]);
+            x[0] = vload_lanes(from, tile == 1 ? left & right : left);
+            if (tile > 1) x[tile - 1] = vload_lanes(from + (tile - 1) * LANES, right);
+            UNROLL
             for (int o = 0; o < ROWS; o++)
                 if (r - o >= 0 && r - o < kernel)
-                    for (int v = 0; v < tile; v++)
-                        sum[o][v] = vfma(x[v], vset(weights[(r - o) * kernel + k]), sum[o][v]);
-        }
-}
-
-INLINE void depthwise_columns(int kernel, int tile, const float *const *rows, int column, int count, int width,
-                              const float *weights, const struct borders *borders, float bias, float slope,
-                              float *out) {
-    vf sum[ROWS][COLUMNS];
-    for (int o = 0; o < ROWS; o++)
-        for (int v = 0; v < tile; v++) sum[o][v] = vset(bias);
-    depthwise_tile(kernel, tile, rows, column, weights, borders, sum);
-    for (int o = 0; o < count; o++)
-        for (int v = 0; v < tile; v++)
-            vstore(out + (ptrdiff_t)o * width + column + v * LANES, prelu(sum[o][v], vset(slope)));
-}
-
-/* Rows [begin, end) of one channel, dense into `out`. */
-INLINE void depthwise_plane(int kernel, const struct depthwise *conv, int channel, const float *plane,
-                            const struct map *map, int padded_rows, struct range band, const float *zero, float *out) {
-    const float *weights = conv->weights + (ptrdiff_t)channel * kernel * kernel;
-    float bias = conv->bias[channel], slope = conv->slope[channel];
-    int width = map->width, vectors = (width + LANES - 1) / LANES, odd = vectors % COLUMNS;
-    for (int y = band.begin; y < band.end; y += ROWS, out += (ptrdiff_t)ROWS * width) {
-        const float *rows[ROWS + MAX_KERNEL - 1];
-        int count = least(ROWS, band.end - y);
-        for (int r = 0; r < ROWS + kernel - 1; r++) {
-            int above = y + r - kernel / 2;
-            rows[r] = above >= 0 && above < map->height ? plane + (ptrdiff_t)above * map->row : zero;
-        }
-        /* From the right to the left: see the head of this file. */
-        for (int v = vectors; v > 0;) {
-            int tile = v == vectors && odd ? 1 : COLUMNS;
-            struct borders borders;
-            v -= tile;
-            set_borders(&borders, kernel, padded_rows ? 1 << 30 : width, padded_rows ? 1 << 20 : v * LANES, tile);
-            if (tile == 1)
-                depthwise_columns(kernel, 1, rows, v * LANES, count, width, weights, &borders, bias, slope, out);
-            else
-                depthwise_columns(kernel, COLUMNS, rows, v * LANES, count, width, weights, &borders, bias, slope, out);
+                    UNROLL
+                    for (int v = 0; v < tile; v++) sum[o][v] = vfma(x[v], weight[r - o], sum[o][v]);
         }
     }
 }
 
-/* All channels of a band of rows into scratch, `plane` floats apart. */
-static void run_depthwise(const struct depthwise *conv, const struct map *in, int padded_rows, struct range band,
-                          const float *zero, float *out, ptrdiff_t out_plane) {
-    for (int c = 0; c < conv->channels; c++, out += out_plane) {
-        const float *plane = in->data + c * in->plane;
+INLINE void depthwise_columns(int kernel, int tile, const float *const *rows, int column, int count, int width,
+                              const float *weights, const struct borders *borders, vf bias, vf slope, float *out) {
+    vf sum[ROWS][COLUMNS];
+    for (int o = 0; o < ROWS; o++)
+        for (int v = 0; v < tile; v++) sum[o][v] = bias;
+    depthwise_tile(kernel, tile, rows, column, width, weights, borders, sum);
+    for (int o = 0; o < ROWS; o++, out += width) {
+        if (o == count) break;
+        for (int v = 0; v < tile; v++) vstore(out + column + v * LANES, prelu(sum[o][v], slope));
+    }
+}
+
+/* ROWS rows of all channels, or as many as there are left, dense into `out`, whose channels are `out_plane` apart. */
+INLINE void depthwise_rows(int kernel, const struct depthwise *conv, const struct map *in, int y, int count,
+                           const struct borders *borders, const float *zero, float *out, ptrdiff_t out_plane) {
+    const float *rows[ROWS + MAX_KERNEL - 1], *weights = conv->weights;
+    ptrdiff_t next[ROWS + MAX_KERNEL - 1]; /* from a row to the same row of the next channel */
+    int width = in->width, vectors = (width + LANES - 1) / LANES, odd = vectors % COLUMNS;
+    for (int r = 0; r < ROWS + kernel - 1; r++) {
+        int above = y + r - kernel / 2, inside = above >= 0 && above < in->height;
+        rows[r] = inside ? in->data + (ptrdiff_t)above * in->row : zero;
+        next[r] = inside ? in->plane : 0;
+    }
+    for (int c = 0; c < conv->channels; c++, out += out_plane, weights += kernel * kernel) {
+        vf bias = vset(conv->bias[c]), slope = vset(conv->slope[c]);
+        int column = (vectors - odd) * LANES;
+        /* From the right to the left: see the head of this file. */
+        if (odd) depthwise_columns(kernel, 1, rows, column, count, width, weights, borders, bias, slope, out);
+        while ((column -= COLUMNS * LANES) >= 0)
+            depthwise_columns(kernel, COLUMNS, rows, column, count, width, weights, borders, bias, slope, out);
+        for (int r = 0; r < ROWS + kernel - 1; r++) rows[r] += next[r];
+    }
+}
+
+/* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
+static void run_depthwise(const struct depthwise *conv, const struct map *in, struct range band, const float *zero,
+                          float *out, ptrdiff_t out_plane) {
+    struct borders made = make_borders(conv->kernel, in->width);
+    const struct borders *borders = in->row > in->width ? NULL : &made;
+    for (int y = band.begin; y < band.end; y += ROWS, out += ROWS * in->width) {
+        int count = least(ROWS, band.end - y);
         switch (conv->kernel) {
-        case 3: depthwise_plane(3, conv, c, plane, in, padded_rows, band, zero, out); break;
-        case 5: depthwise_plane(5, conv, c, plane, in, padded_rows, band, zero, out); break;
-        default: depthwise_plane(conv->kernel, conv, c, plane, in, padded_rows, band, zero, out);
+        case 3: depthwise_rows(3, conv, in, y, count, borders, zero, out, out_plane); break;
+        case 5: depthwise_rows(5, conv, in, y, count, borders, zero, out, out_plane); break;
+        default: depthwise_rows(conv->kernel, conv, in, y, count, borders, zero, out, out_plane);
         }
     }
 }
@@ -945,8 +961,8 @@ static struct finish module_finish(const struct module *module, const struct map
 }
 
 /* Depthwise and pointwise of one branch, a band of rows at a time. */
-static void run_branch(const struct context *ctx, const struct branch *branch, const struct map *in, int padded_rows,
-                       float *out, ptrdiff_t out_plane, struct finish finish) {
+static void run_branch(const struct context *ctx, const struct branch *branch, const struct map *in, float *out,
+                       ptrdiff_t out_plane, struct finish finish) {
     int unit = band_rows(in->width);
     ptrdiff_t plane = band_floats(in->width) + 16;
     struct range units = share(ctx, (in->height + unit - 1) / unit);
@@ -955,7 +971,7 @@ static void run_branch(const struct context *ctx, const struct branch *branch, c
         ptrdiff_t first = (ptrdiff_t)band.begin * in->width;
         struct finish there = finish;
         if (there.residual) there.residual += first;
-        run_depthwise(&branch->depthwise, in, padded_rows, band, ctx->space->zero, ctx->scratch, plane);
+        run_depthwise(&branch->depthwise, in, band, ctx->space->zero, ctx->scratch, plane);
         run_pointwise(&branch->pointwise, ctx->scratch, plane, out + first, out_plane,
                       (ptrdiff_t)(band.end - band.begin) * in->width, &there);
     }
@@ -973,9 +989,9 @@ static void run_branches(const struct context *ctx, int s, int m) {
             struct map pooled = pooled_map(branch, &here->reduced, ctx->space->pooled[i]);
             struct map small = small_map(branch, &here->reduced, ctx->space->small[i]);
             pooled.data += pooled.row - pooled.width;
-            run_branch(ctx, branch, &pooled, 1, small.data, small.plane, (struct finish){NULL, NULL, 0, NULL});
+            run_branch(ctx, branch, &pooled, small.data, small.plane, (struct finish){NULL, NULL, 0, NULL});
         } else {
-            run_branch(ctx, branch, &here->reduced, 0, out->data + channel * out->plane, out->plane,
+            run_branch(ctx, branch, &here->reduced, out->data + channel * out->plane, out->plane,
                        module_finish(module, in, channel));
         }
     }
@@ -1143,20 +1159,20 @@ static void head_row(struct head_rows *h, int y) {
 static void head_band(const struct context *ctx, const struct head_rows *h, int y, float *logits) {
     const struct workspace *space = ctx->space;
     const float *weights = ctx->model->head;
+    struct borders borders = make_borders(3, space->head.width);
     for (int o = 0; o < ctx->model->outputs; o++, logits += (ptrdiff_t)space->head.height * space->head.width)
         for (int x = 0; x < space->head.width; x += COLUMNS * LANES) {
-            struct borders borders;
             vf sum[ROWS][COLUMNS];
             for (int r = 0; r < ROWS; r++)
                 for (int v = 0; v < COLUMNS; v++) sum[r][v] = vset(0);
-            set_borders(&borders, 3, space->head.width, x, COLUMNS);
             for (int k = 0; k < h->classes; k++) {
                 const float *rows[ROWS + 2];
                 for (int r = 0; r < ROWS + 2; r++) {
                     int row = y + r - 1, inside = row >= 0 && row < space->head.height;
                     rows[r] = inside ? h->ring + (k * RING + row % RING) * h->row : space->zero;
                 }
-                depthwise_tile(3, COLUMNS, rows, x, weights + 9 * (o * h->classes + k), &borders, sum);
+                depthwise_tile(3, COLUMNS, rows, x, space->head.width, weights + 9 * (o * h->classes + k), &borders,
+                               sum);
             }
             for (int r = 0; r < ROWS; r++)
                 for (int v = 0; v < COLUMNS; v++)
