@@ -31,8 +31,9 @@ check: $(VENV)/.dev ## format, lint, types, layers, documentation
 format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## measure the time of every stage on this machine, then of the pure functions
+bench: $(VENV)/.dev ## measure every stage on this machine, then the engine against others, then the pure functions
 	@$(BIN)/sinet bench --against portrait-official
+	@$(BIN)/python benchmarks/engine.py
 	@$(BIN)/python -m pytest benchmarks
 
 docs: $(VENV)/.dev ## build the documentation

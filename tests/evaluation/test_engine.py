@@ -25,7 +25,7 @@ def network() -> Iterator[Network]:
 def test_steps_share_out_what_the_whole_costs(size: tuple[int, int]) -> None:
     macs = step_macs(PORTRAIT, size)
     assert sum(macs.values()) == sum(row.macs for row in cost_table(PORTRAIT, size))
-    assert all(value > 0 for name, value in macs.items() if "enlarge" not in name)
+    assert all(value > 0 for value in macs.values())
 
 
 def test_a_module_is_its_reduction_and_its_branches_by_the_definition() -> None:
@@ -37,7 +37,8 @@ def test_a_module_is_its_reduction_and_its_branches_by_the_definition() -> None:
 
 def test_the_engine_calls_its_steps_so(network: Network) -> None:
     steps, _ = network.steps(np.zeros((1, 3, *SIZE), np.float32))
-    assert list(steps) == list(step_macs(PORTRAIT, SIZE))
+    assert [name for name in steps if not name.endswith(" enlarge")] == list(step_macs(PORTRAIT, SIZE))
+    assert len(steps) == len(step_macs(PORTRAIT, SIZE)) + 4  # four modules of the second stage pool
 
 
 def test_the_steps_in_order_are_a_run(network: Network) -> None:
@@ -54,7 +55,7 @@ def test_every_step_is_timed_and_turns_are_counted(network: Network) -> None:
     x = np.random.default_rng(0).normal(size=(1, 3, *SIZE)).astype(np.float32)
     whole, steps = time_steps(network, PORTRAIT, x, 3, lambda: turns.append(None))
     assert len(turns) == WARM_UP + 3
-    assert [step.name for step in steps] == list(step_macs(PORTRAIT, SIZE))
+    assert {step.name: step.macs for step in steps if step.macs} == step_macs(PORTRAIT, SIZE)
     assert all(step.timing.runs == 3 and step.timing.min_ms > 0 for step in steps)
     assert whole.min_ms > max(step.timing.min_ms for step in steps)
 

@@ -123,12 +123,11 @@ def print_report(report: dict[str, Any]) -> None:
         for name, timing in report["stages"].items():
             click.echo(f"  {name:<30}" + _times(timing))
     click.echo(
-        f"\n{'the network alone':<32}{'median':>9}{'p95':>9}{'min':>9}{'x median':>10}{'x min':>8}{'x floor':>9}"
+        f"\n{'the network alone':<44}{'median':>9}{'p95':>9}{'min':>9}{'x median':>10}{'x min':>8}{'x floor':>9}"
     )
     for row in networks:
-        click.echo(
-            f"  {row['model']:<30}{_times(row)}{row['ratio_p50']:>10.2f}{row['ratio_min']:>8.2f}{_ratio(row):>9}"
-        )
+        ratios = f"{row['ratio_p50']:>10.2f}{row['ratio_min']:>8.2f}{_ratio(row):>9}"
+        click.echo(f"  {row['model'] + ', ' + row['engine']:<42}{_times(row)}{ratios}")
         click.echo(f"    {_facts(row)}")
     if report["steps"] is not None:
         _print_steps(report["steps"])
@@ -177,7 +176,7 @@ def _ratio(row: dict[str, Any]) -> str:
 
 def _facts(row: dict[str, Any]) -> str:
     height, width = row["input_size"]
-    facts = f"{row['engine']}, input {width}x{height}, {row['file']} of {row['file_bytes'] / 1000:.0f} kB"
+    facts = f"{row['file']}, {row['file_bytes'] / 1000:.0f} kB, input {width}x{height}"
     if row["params"] is None:
         return facts
     return f"{facts}, {row['params']:,} parameters, {row['macs'] / 1e6:.2f} M multiply-adds"

@@ -49,6 +49,8 @@ class AtSize:
 def step_macs(config: SINetConfig, size: Size) -> dict[str, int]:
     """Multiply-adds of the engine's steps by name, in order; together they are those of `cost_table`.
 
+    The enlargements of pooled branches are missing: they are steps, but none of their multiply-adds is a convolution's.
+
     Raises:
         ShapeError: `size` does not fit the network.
     """
@@ -66,8 +68,6 @@ def step_macs(config: SINetConfig, size: Size) -> dict[str, int]:
             reduce = module.width // 2 * channels // 2 * pixels
             steps[f"{name} reduce"] = reduce
             steps[f"{name} branches"] = rows[name].macs - reduce
-            if any(branch.pool > 1 for branch in module.branches):
-                steps[f"{name} enlarge"] = 0  # bilinear: not a convolution
             channels = module.width
         channels += stage.down
     last = {"coarse": "encoder head", "gate": "information blocking", "head": "head"}
@@ -100,7 +100,9 @@ def time_steps(
     # A step cannot run twice, so whole runs go before what is timed, to fill the caches.
     tasks = {"first": lambda: network.run(x), "whole": lambda: network.run(x), "all": all_steps, **steps}
     timings = interleave(tasks, runs, on_turn)
-    return timings["whole"], [Step(name, timings[name], macs[name]) for name in steps]
+    return timings["whole"], [
+        Step(name, timings[name], 0 if name.endswith(" enlarge") else macs[name]) for name in steps
+    ]
 
 
 def time_sizes(network: Network, runs: int, on_turn: Callable[[], None]) -> list[AtSize]:

@@ -1,0 +1,112 @@
+"""The engine against its floor, the other engines and its peers, in one interleaved run: `python benchmarks/engine.py`.
+
+One thread, one picture. Every other engine gets the form of the same weights that it runs fastest, so several forms
+take part; peers take part where their files lie (peers/README.md says where they come from). The last lines hold the
+measured ratios against what is asked of the engine.
+"""
+
+import argparse
+import json
+import tempfile
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from rewrite import with_prelu
+from torch import Tensor, nn
+
+from sinet.cli.bench import open_contender, print_report
+from sinet.evaluation.picture import synthetic_portrait
+from sinet.evaluation.report import Plan, bench
+from sinet.export.build import SOURCES
+from sinet.export.deploy import deploy
+from sinet.export.deployed import DeployedSINet
+from sinet.export.onnx import LinearHead, blocked, export_onnx
+from sinet.media.sinks import encode_image
+from sinet.native.library import instruction_sets
+from sinet.nets.checkpoints import load_network
+
+MODEL = "portrait-official"
+PEERS = {
+    "selfie_segmentation.tflite": "selfie_square.json",
+    "selfie_segmentation_landscape.tflite": "selfie_landscape.json",
+}
+FORMS = {
+    "onnx": ("matrices-maximum", "blocked"),
+    "openvino": ("matrices-maximum", "matrices-prelu", "blocked"),
+}
+"""The forms that each engine runs fastest, here or on other processors; the rest lags far behind (rewrite.py)."""
+ASKED = {
+    "OpenVINO's best": ("openvino", 2.0),
+    "ONNX Runtime's best": ("onnx", 4.0),
+    "MediaPipe landscape": ("mediapipe-selfie-landscape", 1.5),
+    "MediaPipe square": ("mediapipe-selfie-square", 2.5),
+}
+"""Who -> (the rows that are meant, by engine or by model; how many times our time theirs should be)."""
+ASKED_OF_FLOOR, ASKED_OF_SIZES = 2.0, 1.2
+
+
+class WithLinearHead(nn.Module):
+    """A deployed network whose end, linear in each axis, is two products with constant matrices."""
+
+    def __init__(self, network: DeployedSINet, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.features, self.head = deepcopy(network), LinearHead(network.head.weight.detach()[0], size)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.head(self.features.fused(image))
+
+
+def export_forms(folder: Path) -> None:
+    source = next(source for source in SOURCES if source.name == MODEL)
+    network, size = deploy(load_network(Path("weights") / source.checkpoint)), source.spec.preprocess.size
+    with torch.no_grad():
+        forms = {
+            "matrices-maximum": WithLinearHead(network, size),
+            "matrices-prelu": with_prelu(WithLinearHead(network, size)),
+            "blocked": blocked(network, size),
+        }
+    for name, form in forms.items():
+        export_onnx(form, source.spec, folder / f"{name}.onnx")
+
+
+def words(folder: Path, peers: Path) -> list[str]:
+    isas = [f"native/{isa}:{MODEL}" for isa in reversed(instruction_sets()[:-1])]
+    others = [f"{engine}:{folder / form}.onnx" for engine, forms in FORMS.items() for form in forms]
+    tflite = [f"litert:{peers / file}=peers/{spec}" for file, spec in PEERS.items() if (peers / file).is_file()]
+    return [f"native:{MODEL}", *isas, *others, *tflite]
+
+
+def print_verdict(report: dict[str, Any]) -> None:
+    ours, *others = report["networks"]
+    print(f"\n{'asked of the engine':<42}{'asked':>8}{'by min':>9}{'by median':>11}")
+    print(f"  {'over the floor, at most':<40}{ASKED_OF_FLOOR:>8.1f}{ours['ratio_floor']:>9.2f}")
+    for name, (key, asked) in ASKED.items():
+        rows = [row for row in others if row["model"] == key or row["name"].startswith(f"{key}:")]
+        if rows:
+            least, p50 = (min(row[ratio] for row in rows) for ratio in ("ratio_min", "ratio_p50"))
+            print(f"  {'faster than ' + name + ', at least':<40}{asked:>8.1f}{least:>9.2f}{p50:>11.2f}")
+    worst = max(row["ratio_cheapest"] for row in report["sizes"])
+    print(f"  {'dearest pixel over cheapest, at most':<40}{ASKED_OF_SIZES:>8.1f}{worst:>9.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=Path, default=Path("../shared/weights/peers"), help="folder of their .tflite")
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--json", type=Path, help="also write everything to this file")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        export_forms(Path(folder))
+        contenders = [open_contender(word, "auto", threads=1) for word in words(Path(folder), options.peers)]
+        plan = Plan(options.runs, stages=False, steps=True, sizes=True)
+        report = {"threads": 1, **bench(contenders, encode_image(synthetic_portrait(), ".jpg"), plan)}
+    print_report(report)
+    print_verdict(report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
