@@ -140,13 +140,19 @@ def run(command: list[str | Path]) -> None:
         raise BuildError(f"the compiler failed: {shlex.join(map(str, command))}{hint if missing else ''}")
 
 
-def objects(name: str) -> list[tuple[str, list[str]]]:
-    """What is compiled for a target: each object's name, and its source and flags."""
-    target = TARGETS[name]
+def compile_objects(name: str, folder: Path) -> list[Path]:
+    """Compile all sources for a target into `folder`, several at a time."""
+    target, ours = TARGETS[name], () if own_compiler(name) else ZIG_ONLY
     rows = [(Path(source).stem, [level, source]) for source, level in ONCE.items()]
     rows += [(f"kernels_{isa}", ["-O3", PER_ISA, f"-DSINET_ISA={isa}", *flags]) for isa, flags in target.isas.items()]
-    ours = () if own_compiler(name) else ZIG_ONLY
-    return [(stem, [*COMPILE, *ours, *target.flags, "-c", *arguments]) for stem, arguments in rows]
+
+    def compile_one(row: tuple[str, list[str]]) -> Path:
+        made = folder / f"{row[0]}.o"
+        run([*compiler(name), *COMPILE, *ours, *target.flags, *row[1], "-c", "-o", made])
+        return made
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_one, rows))
 
 
 def fingerprint(name: str) -> str:
@@ -169,15 +175,9 @@ def build(name: str) -> Path:
         return library
     stamp.parent.mkdir(parents=True, exist_ok=True)
     library.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=stamp.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-
-        def compile_one(row: tuple[str, list[str]]) -> Path:
-            result = Path(folder) / f"{row[0]}.o"
-            run([*compiler(name), *row[1], "-o", result])
-            return result
-
+    with tempfile.TemporaryDirectory(dir=stamp.parent) as folder:
         unfinished = Path(folder) / library.name
-        run([*linker(name), *TARGETS[name].link, *pool.map(compile_one, objects(name)), "-o", unfinished])
+        run([*linker(name), *TARGETS[name].link, *compile_objects(name, Path(folder)), "-o", unfinished])
         put(unfinished, library)
     stamp.write_text(f"{made} {content(library)}")
     return library

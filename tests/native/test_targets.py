@@ -1,0 +1,63 @@
+"""Every build of the engine gives the same answers: arm64 under qemu, WebAssembly in wasmtime and in node."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pytest
+
+from native import machines
+from native.inputs import TOLERANCE, parity_inputs, probability
+from sinet.core.types import Logits, NetInput
+from sinet.native.network import Network
+from sinet.runtime.catalog import catalog, model_path, packaged_spec
+
+SLOW_PIXELS = 500_000
+"""Larger inputs are left out under qemu, where a million pixels take half a minute."""
+
+
+@pytest.fixture(scope="module")
+def artefact() -> bytes:
+    return model_path(catalog().default, ".safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def inputs() -> dict[str, NetInput]:
+    return parity_inputs(packaged_spec(catalog().default).preprocess)
+
+
+@pytest.fixture(scope="module")
+def here(artefact: bytes, inputs: dict[str, NetInput]) -> dict[str, Logits]:
+    """This machine's own answers."""
+    network = Network(artefact)
+    return {name: network.run(x) for name, x in inputs.items()}
+
+
+def differences(expected: dict[str, Logits], answers: Sequence[Logits], of: Sequence[str]) -> dict[str, float]:
+    """Name of an input -> the largest difference in probability, where it is too large."""
+    largest = {
+        name: float(np.abs(probability(expected[name]) - probability(answer)).max())
+        for name, answer in zip(of, answers, strict=True)
+    }
+    return {name: difference for name, difference in largest.items() if not difference <= TOLERANCE}
+
+
+MACHINES = {
+    "arm64": machines.arm64,
+    "wasm in wasmtime": partial(machines.wasmtime, "wasm"),
+    "relaxed wasm in wasmtime": partial(machines.wasmtime, "wasm-relaxed"),
+    "wasm in node": partial(machines.node, "wasm"),
+    "relaxed wasm in node": partial(machines.node, "wasm-relaxed"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_machine_gives_the_same_answers(
+    machine: str, artefact: bytes, inputs: dict[str, NetInput], here: dict[str, Logits]
+) -> None:
+    largest = SLOW_PIXELS if machine == "arm64" else 2**20
+    chosen = [name for name, x in inputs.items() if x[0, 0].size <= largest]
+    assert len(chosen) >= 24
+    answers = MACHINES[machine](artefact, [inputs[name] for name in chosen])
+    assert differences(here, answers, chosen) == {}
