@@ -117,7 +117,7 @@ def print_report(report: dict[str, Any]) -> None:
     turns = f"{networks[0]['runs']} turns after {report['warm_up']} to warm up"
     click.echo(f"picture {width}x{height}; {turns}; subnormals {report['subnormals']}; milliseconds")
     if report["floor"] is not None:
-        _print_floor(report["floor"][0], networks[0])
+        _print_floor(report["floor"], networks[0])
     if report["stages"] is not None:
         click.echo(f"\n{networks[0]['model']:<32}{'median':>9}{'p95':>9}{'min':>9}")
         for name, timing in report["stages"].items():
@@ -137,14 +137,16 @@ def print_report(report: dict[str, Any]) -> None:
         click.echo(f"\npeak memory of this process {report['peak_memory_bytes'] / 2**20:.0f} MiB")
 
 
-def _print_floor(best: dict[str, Any], first: dict[str, Any]) -> None:
-    shape = "x".join(str(side) for side in best["shape"])
-    words = (
-        f"floor: {best['macs_per_s'] / 1e9:.1f} G multiply-adds/s in a product of {shape} ({best['kernels']} kernels)"
-    )
-    if first["ratio_floor"] is not None:
-        words += f", {first['macs'] / best['macs_per_s'] * 1e3:.3f} ms for the first network's"
-    click.echo(words)
+def _print_floor(rates: list[dict[str, Any]], first: dict[str, Any]) -> None:
+    fastest: dict[str, dict[str, Any]] = {}
+    for rate in rates:  # the fastest stands first
+        fastest.setdefault(rate["kernels"], rate)
+    for rate in fastest.values():
+        shape = "x".join(str(side) for side in rate["shape"])
+        words = f"{rate['macs_per_s'] / 1e9:.1f} G multiply-adds/s in a product of {shape} by {rate['kernels']} kernels"
+        if first["macs"]:
+            words += f", {first['macs'] / rate['macs_per_s'] * 1e3:.3f} ms for the first network's"
+        click.echo(f"floor: {words}" if rate is rates[0] else f"       {words}")
 
 
 def _print_steps(steps: dict[str, Any]) -> None:
