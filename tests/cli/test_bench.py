@@ -82,7 +82,7 @@ def test_a_file_may_bring_its_spec(portrait_path: Path, tmp_path: Path, capsys: 
     from sinet.core.spec import spec_to_json
     from sinet.runtime.catalog import find_model
 
-    file = find_model("portrait-official")
+    file = find_model("portrait-official", engine="onnx")
     (tmp_path / "net.onnx").write_bytes(file.path.read_bytes())
     (tmp_path / "net.json").write_text(spec_to_json(file.spec))
     contender = f"{tmp_path / 'net.onnx'}={tmp_path / 'net.json'}"
