@@ -425,7 +425,7 @@ static void need_for_branch(struct needs *n, const struct branch *branch, const 
     if (squeezed(branch)) {
         need(&n->pooled, channels * pooled_map(branch, reduced, NULL).plane);
         need(&n->small, channels * small_map(branch, reduced, NULL).plane);
-        need(&n->scratch, (rows / branch->pool + 4) * (ptrdiff_t)(reduced->width + SLACK) + ROWS * reduced->width);
+        need(&n->scratch, (ptrdiff_t)(rows / branch->pool + 4) * (reduced->width + SLACK) + reduced->plane);
     }
     need(&n->scratch, channels * (band_floats(reduced->width / branch->pool) + 16));
 }
@@ -528,8 +528,20 @@ static void fill_points_twice(const struct points *points, const struct points *
     }
 }
 
+/* The inputs that a vector of outputs reaches over are those from the first of its first lane on. */
+static int taps_needed(const struct points *points) {
+    int taps = 1;
+    for (int start = 0; start < points->to; start += LANES)
+        for (int i = start; i < points->to && i < start + LANES; i++)
+            for (int k = 0; k < 3; k++)
+                if (points->weight[i][k] != 0)
+                    taps = most(taps, least(points->first[i] + k, points->from - 1) - points->first[start] + 1);
+    return taps;
+}
+
 static void fill_across(struct across *across, const struct points *points) {
     int vectors = (across->to + LANES - 1) / LANES, from = across->from;
+    across->taps = least(across->taps, taps_needed(points));
     for (int v = 0; v < vectors; v++) {
         int first = least(points->first[v * LANES], from - across->taps);
         float *weights = across->weights + (ptrdiff_t)v * across->taps * LANES;
@@ -758,15 +770,27 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
     }
 }
 
-/* A row along its axis: `out` gets whole vectors. */
-static void run_across(const struct across *across, const float *in, float *out) {
+INLINE void across_rows(int rows, const struct across *across, const float *in, ptrdiff_t in_row, float *out,
+                        ptrdiff_t out_row) {
     const float *weights = across->weights;
     for (int v = 0; v * LANES < across->to; v++) {
         const float *from = in + across->first[v];
-        vf sum = vset(0);
-        for (int k = 0; k < across->taps; k++, weights += LANES) sum = vfma(vset(from[k]), vload(weights), sum);
-        vstore(out + v * LANES, sum);
+        vf sum[ROWS];
+        for (int r = 0; r < rows; r++) sum[r] = vset(0);
+        for (int k = 0; k < across->taps; k++, weights += LANES) {
+            vf weight = vload(weights);
+            for (int r = 0; r < rows; r++) sum[r] = vfma(vset(from[r * in_row + k]), weight, sum[r]);
+        }
+        for (int r = 0; r < rows; r++) vstore(out + r * out_row + v * LANES, sum[r]);
     }
+}
+
+/* Rows enlarged along their axis; `out` gets whole vectors. */
+static void run_across(const struct across *across, const float *in, ptrdiff_t in_row, float *out, ptrdiff_t out_row,
+                       int rows) {
+    for (; rows >= ROWS; rows -= ROWS, in += ROWS * in_row, out += ROWS * out_row)
+        across_rows(ROWS, across, in, in_row, out, out_row);
+    for (; rows > 0; rows--, in += in_row, out += out_row) across_rows(1, across, in, in_row, out, out_row);
 }
 
 /* --- the steps, in the order of the walk -------------------------------------------------------------------------- */
@@ -901,19 +925,36 @@ static void run_down(const struct context *ctx, int s) {
                   (ptrdiff_t)(rows.end - rows.begin) * ROWS * in->width, &finish);
 }
 
-/* One row of averages over pool x pool pixels; exactly `width` values are written. */
-static void pool_row(const float *in, int row, int pool, float *out, int width) {
-    int x = 0;
-    for (; pool == 2 && x + LANES <= width; x += LANES) {
-        const float *from = in + 2 * x;
-        vf a = vload(from) + vload(from + row), b = vload(from + LANES) + vload(from + row + LANES);
-        vstore(out + x, (veven(a, b) + vodd(a, b)) * vset(0.25f));
+/* The sums of neighbours in 2 LANES values that are themselves sums of `rows` rows. */
+INLINE vf pair_sums(const float *in, ptrdiff_t row, int rows) {
+    vf a = vload(in), b = vload(in + LANES);
+    for (int r = 1; r < rows; r++) {
+        a += vload(in + r * row);
+        b += vload(in + r * row + LANES);
     }
-    for (; x < width; x++) {
-        float sum = 0;
-        for (int r = 0; r < pool; r++)
-            for (int k = 0; k < pool; k++) sum += in[(ptrdiff_t)r * row + x * pool + k];
-        out[x] = sum / (float)(pool * pool);
+    return veven(a, b) + vodd(a, b);
+}
+
+/* One row of averages over pool x pool pixels; exactly `width` values are written. */
+static void pool_row(const float *in, ptrdiff_t row, int pool, float *out, int width) {
+    switch (pool) {
+    case 2:
+        for (int x = 0; x < width; x += LANES)
+            vstore_lanes(out + x, pair_sums(in + 2 * x, row, 2) * vset(1 / 4.0f), width - x);
+        break;
+    case 4:
+        for (int x = 0; x < width; x += LANES) {
+            vf a = pair_sums(in + 4 * x, row, 4), b = pair_sums(in + 4 * x + 2 * LANES, row, 4);
+            vstore_lanes(out + x, (veven(a, b) + vodd(a, b)) * vset(1 / 16.0f), width - x);
+        }
+        break;
+    default:
+        for (int x = 0; x < width; x++) {
+            float sum = 0;
+            for (int r = 0; r < pool; r++)
+                for (int k = 0; k < pool; k++) sum += in[r * row + x * pool + k];
+            out[x] = sum / (float)(pool * pool);
+        }
     }
 }
 
@@ -1002,22 +1043,19 @@ static void enlarge_plane(const struct enlargement *e, const float *small, int s
                           const struct finish *finish, int channel, float *out, float *scratch) {
     int width = e->across.to, from = e->down.first[rows.begin];
     int last = least(e->down.first[rows.end - 1] + 1, e->down.from - 1);
-    ptrdiff_t wide = width + LANES;
-    float *band = scratch + (last - from + 1) * wide;
-    for (int j = from; j <= last; j++)
-        run_across(&e->across, small + (ptrdiff_t)j * small_row, scratch + (j - from) * wide);
-    for (int y = rows.begin; y < rows.end; y += ROWS) {
-        for (int o = 0; o < ROWS; o++) {
-            int first = e->down.first[y + o], next = least(first + 1, last);
-            const float *a = scratch + (first - from) * wide, *b = scratch + (next - from) * wide;
-            vf weight = vset(e->down.weight[y + o][0]), other = vset(e->down.weight[y + o][1]);
-            for (int x = 0; x < width; x += LANES)
-                vstore(band + o * width + x, vfma(vload(a + x), weight, vload(b + x) * other));
-        }
-        ptrdiff_t pixel = (ptrdiff_t)y * width;
-        for (int i = 0; i < ROWS * width; i += LANES)
-            vstore(out + pixel + i, finished(vload(band + i), finish, channel, pixel + i));
+    ptrdiff_t wide = width + LANES, first_pixel = (ptrdiff_t)rows.begin * width;
+    float *whole = scratch + (last - from + 1) * wide;
+    run_across(&e->across, small + (ptrdiff_t)from * small_row, small_row, scratch, wide, last - from + 1);
+    for (int y = rows.begin; y < rows.end; y++) {
+        int first = e->down.first[y], next = least(first + 1, last);
+        const float *a = scratch + (first - from) * wide, *b = scratch + (next - from) * wide;
+        vf weight = vset(e->down.weight[y][0]), other = vset(e->down.weight[y][1]);
+        for (int x = 0; x < width; x += LANES)
+            vstore(whole + (ptrdiff_t)y * width - first_pixel + x, vfma(vload(a + x), weight, vload(b + x) * other));
     }
+    /* In a second pass, for a load that reaches over two stores of just now would wait for both. */
+    for (ptrdiff_t pixel = first_pixel; pixel < (ptrdiff_t)rows.end * width; pixel += LANES)
+        vstore(out + pixel, finished(vload(whole + pixel - first_pixel), finish, channel, pixel));
 }
 
 static void run_enlarge(const struct context *ctx, int s, int m) {
@@ -1092,7 +1130,7 @@ static void enlarge_row(const struct enlargement *e, int y, const float *plane, 
     vf weight = vset(e->down.weight[y][0]), other = vset(e->down.weight[y][1]);
     for (int x = 0; x < e->across.from; x += LANES)
         vstore(scratch + x, vfma(vload(a + x), weight, vload(b + x) * other));
-    run_across(&e->across, scratch, out);
+    run_across(&e->across, scratch, 0, out, 0, 1);
 }
 
 /* Information blocking: detail from the skip is let through where the coarse answer is in doubt. */
@@ -1140,8 +1178,8 @@ static void head_row(struct head_rows *h, int y) {
     int first = down->first[y], last = least(first + 2, down->from - 1);
     for (; h->filled <= last; h->filled++)
         for (int k = 0; k < h->classes; k++)
-            run_across(&h->e->across, h->in->data + k * h->in->plane + (ptrdiff_t)h->filled * h->in->row,
-                       h->wide + (k * WIDE + h->filled % WIDE) * h->row);
+            run_across(&h->e->across, h->in->data + k * h->in->plane + (ptrdiff_t)h->filled * h->in->row, 0,
+                       h->wide + (k * WIDE + h->filled % WIDE) * h->row, 0, 1);
     for (int k = 0; k < h->classes; k++) {
         const float *a = h->wide + (k * WIDE + first % WIDE) * h->row;
         const float *b = h->wide + (k * WIDE + least(first + 1, last) % WIDE) * h->row;

@@ -115,6 +115,19 @@ INLINE vf vload_lanes(const float *from, vm lanes) {
 #endif
 }
 
+/* Store the first `count` lanes only. */
+INLINE void vstore_lanes(float *to, vf x, int count) {
+    if (count >= LANES) {
+        vstore(to, x);
+        return;
+    }
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(to, vlanes(0, count), (__m512)x);
+#else
+    for (int i = 0; i < count; i++) to[i] = x[i];
+#endif
+}
+
 /* The elements at even and at odd places of the 2 LANES values a, b. */
 INLINE vf veven(vf a, vf b) {
 #if LANES == 16
