@@ -21,6 +21,7 @@ def slow_mean(plane: np.ndarray, radius: int) -> np.ndarray:
 def test_the_window_is_cut_at_the_border(height: int, width: int, radius: int, seed: int) -> None:
     plane = np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
     np.testing.assert_allclose(box_mean(plane, radius), slow_mean(plane, radius), atol=1e-6)
+    np.testing.assert_allclose(box_mean(plane.astype(np.float64), radius), slow_mean(plane, radius), atol=1e-12)
 
 
 def test_channels_are_planes() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sinet.core.errors import ImageError
+from sinet.core.errors import ImageError, SinetError
 from sinet.core.types import Frame
 from sinet.pipeline.background import (
     DEFAULT_STRENGTH,
@@ -12,7 +12,7 @@ from sinet.pipeline.background import (
     Transparent,
     blurred_background,
     cover,
-    paint,
+    lay_over,
     parse_background,
 )
 
@@ -64,7 +64,7 @@ def test_the_persons_colour_does_not_bleed_into_the_blur() -> None:
     rgb[30:, 50:110] = (250, 10, 10)
     alpha = np.zeros((120, 160), np.float32)
     alpha[30:, 50:110] = 1
-    blurred = blurred_background(rgb, alpha, 50).astype(int)
+    blurred = np.moveaxis(blurred_background(rgb, alpha, 50), 0, -1)
     outside = alpha == 0
     assert np.abs(blurred[outside] - (10, 20, 200)).max() <= 4
 
@@ -76,17 +76,33 @@ def test_a_stronger_blur_is_smoother() -> None:
     assert spread == sorted(spread, reverse=True)
 
 
-def test_paint_gives_what_fits_the_frame() -> None:
-    frame = Frame(np.zeros((8, 9, 3), np.uint8))
-    alpha = np.zeros((8, 9), np.float32)
-    assert paint(Colour((1, 2, 3)), frame, alpha).tolist() == [[[1, 2, 3]]]
-    assert paint(Picture(Frame(np.zeros((3, 3, 3), np.uint8))), frame, alpha).shape == (8, 9, 3)
-    assert paint(Blurred(10), frame, alpha).shape == (8, 9, 3)
+def test_nobody_leaves_the_background_and_somebody_everywhere_the_person() -> None:
+    rng = np.random.default_rng(0)
+    frame, person = Frame(rng.integers(0, 256, (40, 50, 3), np.uint8)), rng.integers(0, 256, (40, 50, 3), np.uint8)
+    nobody, everywhere = np.zeros((40, 50), np.float32), np.ones((40, 50), np.float32)
+    other = Picture(Frame(np.full((3, 3, 3), 5, np.uint8)))
+    for background in (Colour((1, 2, 3)), other, Blurred(10)):
+        assert np.array_equal(lay_over(background, person, frame, everywhere), person)
+    assert np.all(lay_over(Colour((1, 2, 3)), person, frame, nobody) == (1, 2, 3))
+    assert np.all(lay_over(other, person, frame, nobody) == 5)
+    blurred = lay_over(Blurred(100), person, frame, nobody).astype(float)
+    assert 0 < blurred.std() < frame.rgb.std()
+    with pytest.raises(SinetError, match="no background"):
+        lay_over(Transparent(), person, frame, nobody)
+
+
+def test_the_blur_of_a_large_picture_is_enlarged_smoothly() -> None:
+    ramp = np.tile(np.linspace(0, 255, 1600).astype(np.uint8)[None, :, None], (900, 1, 3))
+    frame, nobody = Frame(ramp), np.zeros((900, 1600), np.float32)
+    blurred = lay_over(Blurred(5), ramp, frame, nobody).astype(int)
+    assert np.abs(np.diff(blurred, axis=1)).max() <= 1
+    assert np.abs(blurred - ramp)[:, 100:-100].max() <= 2
 
 
 def test_a_transparent_picture_is_laid_on_white_not_stripped_to_its_hidden_colours() -> None:
     hidden = Picture(Frame(np.full((4, 4, 3), 7, np.uint8), alpha=np.zeros((4, 4), np.uint8)))
-    assert np.all(paint(hidden, Frame(np.zeros((8, 9, 3), np.uint8)), np.zeros((8, 9), np.float32)) == 255)
+    black = Frame(np.zeros((8, 9, 3), np.uint8))
+    assert np.all(lay_over(hidden, black.rgb, black, np.zeros((8, 9), np.float32)) == 255)
 
 
 def test_a_half_transparent_colour_is_refused() -> None:

@@ -3,38 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinet.core.composite import composite
+from sinet.core.composite import composite, straight_cutout
 from sinet.core.resample import resize_map
-from sinet.pipeline.refine import LEVELS, enlarge_rows, estimate_foreground, guided_coefficients, levels, refine
+from sinet.pipeline.refine import clean_cutout, estimate_foreground, refine
 
 sides = st.integers(1, 60)
-
-
-def test_guided_coefficients_against_the_definition() -> None:
-    """Windows solved one by one with a general solver, then averaged, as the papers write it."""
-    rng = np.random.default_rng(0)
-    guide, alpha = rng.random((9, 8, 3), np.float32), rng.random((9, 8), np.float32)
-    radius, eps = 2, 1e-2
-    slopes, offsets = np.zeros((9, 8, 3)), np.zeros((9, 8))
-
-    def window(y: int, x: int) -> tuple[slice, slice]:
-        return slice(max(0, y - radius), y + radius + 1), slice(max(0, x - radius), x + radius + 1)
-
-    for y in range(9):
-        for x in range(8):
-            colours, values = (
-                guide[window(y, x)].reshape(-1, 3).astype(float),
-                alpha[window(y, x)].ravel().astype(float),
-            )
-            spread = np.cov(colours.T, bias=True) + eps * np.eye(3)
-            together = (colours * values[:, None]).mean(0) - colours.mean(0) * values.mean()
-            slopes[y, x] = np.linalg.solve(spread, together)
-            offsets[y, x] = values.mean() - slopes[y, x] @ colours.mean(0)
-    slope, offset = guided_coefficients(guide, alpha, radius, eps)
-    for y in range(9):
-        for x in range(8):
-            np.testing.assert_allclose(slope[y, x], slopes[window(y, x)].reshape(-1, 3).mean(0), atol=2e-4)
-            np.testing.assert_allclose(offset[y, x], offsets[window(y, x)].mean(), atol=2e-4)
 
 
 @settings(deadline=None, max_examples=30)
@@ -73,31 +46,21 @@ def test_the_edge_goes_where_the_pictures_edge_is() -> None:
     assert np.abs(alpha - truth).mean() < 0.35 * np.abs(plain - truth).mean()
 
 
-def test_strips_are_seamless(monkeypatch) -> None:
-    import sinet.core.strips as module
-
+def test_a_wide_picture_is_seamless() -> None:
+    """Wide pictures are worked on strip by strip; each part is what it is in a picture of that part's own columns."""
     rng = np.random.default_rng(0)
-    rgb, coarse = rng.integers(0, 256, (300, 40, 3), np.uint8), rng.random((16, 16), np.float32)
-    whole = refine(coarse, rgb)
-    clean = estimate_foreground(rgb, whole)
-    monkeypatch.setattr(module, "STRIP_ROWS", 7)
-    np.testing.assert_allclose(refine(coarse, rgb), whole, atol=1e-6)
-    assert np.array_equal(estimate_foreground(rgb, whole), clean)
+    rgb, coarse = rng.integers(0, 256, (9, 2500, 3), np.uint8), rng.random((9, 16), np.float32)
+    alpha, mirrored = refine(coarse, rgb), refine(coarse[:, ::-1], rgb[:, ::-1])
+    np.testing.assert_allclose(mirrored[:, ::-1], alpha, atol=2e-5)
+    difference = estimate_foreground(rgb[:, ::-1], alpha[:, ::-1])[:, ::-1].astype(int)
+    assert np.abs(difference - estimate_foreground(rgb, alpha)).max() <= 1
 
 
-@given(st.integers(1, 30), st.integers(1, 90))
-@settings(deadline=None, max_examples=30)
-def test_rows_are_enlarged_like_the_resampler_does(source: int, height: int) -> None:
-    planes = np.random.default_rng(source).random((source, 5, 2), np.float32)
-    height = max(height, source)  # enlarging only
-    expected = np.dstack([resize_map(np.ascontiguousarray(planes[..., c]), (height, 5)) for c in range(2)])
-    np.testing.assert_allclose(enlarge_rows(planes, height, slice(0, height)), expected, atol=2e-6)
-
-
-def test_levels_are_a_fixed_line() -> None:
-    low, high = LEVELS
-    x = np.array([-1, low, (low + high) / 2, high, 2], np.float32)
-    np.testing.assert_allclose(levels(x), [0, 0, 0.5, 1, 1], atol=1e-6)
+def test_a_cutout_is_the_clean_colours_and_alpha() -> None:
+    rng = np.random.default_rng(0)
+    rgb, coarse = rng.integers(0, 256, (70, 90, 3), np.uint8), rng.random((8, 8), np.float32)
+    alpha = refine(coarse, rgb)
+    assert np.array_equal(clean_cutout(rgb, alpha), straight_cutout(estimate_foreground(rgb, alpha), alpha))
 
 
 def test_the_old_background_is_gone_from_soft_edges() -> None:

@@ -7,18 +7,17 @@ from typing import TypeAlias
 import numpy as np
 from PIL import ImageColor
 
-from sinet.core.composite import on_paper
+from sinet.core.composite import composite, on_paper
 from sinet.core.errors import ImageError, SinetError
+from sinet.core.grid import grid_size
 from sinet.core.resample import resize_map, resize_rgb
-from sinet.core.smoothing import gaussian_mean
-from sinet.core.types import Alpha, Frame, Rgb8, Size
+from sinet.core.types import Alpha, Float, Frame, Rgb8, Size
 from sinet.media.image import load_image
+from sinet.native import filter as native
 
 DEFAULT_STRENGTH = 50.0
 SIGMA_AT_FULL_STRENGTH = 0.04
 """Standard deviation of the strongest blur, as a part of the picture's diagonal."""
-BLUR_SIDE = 256
-"""Longest side at which the blur is computed; a blurred picture holds no more."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +93,27 @@ def _strength(text: str) -> float:
     return strength
 
 
-def paint(background: Background, frame: Frame, alpha: Alpha) -> Rgb8:
-    """The background's pixels behind a frame, (H, W, 3) or (1, 1, 3) uint8."""
+def lay_over(background: Background, foreground: Rgb8, frame: Frame, alpha: Alpha) -> Rgb8:
+    """Lay the person over a background.
+
+    Args:
+        background: what shall stand behind.
+        foreground: (H, W, 3) uint8, the person's own colours.
+        frame: the picture that the person comes from.
+        alpha: (H, W) float32 in [0, 1].
+
+    Returns:
+        (H, W, 3) uint8.
+    """
     match background:
         case Colour(rgb):
-            return np.array([[rgb]], np.uint8)
+            return native.lay_over(foreground, np.array(rgb, np.float32).reshape(3, 1, 1), alpha)
         case Picture(other):
-            return cover(on_paper(other), frame.size)
+            return composite(foreground, cover(on_paper(other), frame.size), alpha)
         case Blurred(strength):
-            return blurred_background(frame.rgb, alpha, strength)
+            return native.lay_over(foreground, blurred_background(frame.rgb, alpha, strength), alpha)
         case Transparent():
-            raise SinetError("a cut-out has no background to paint")
+            raise SinetError("a cut-out has no background to lay it over")
 
 
 def cover(rgb: Rgb8, size: Size) -> Rgb8:
@@ -116,7 +125,7 @@ def cover(rgb: Rgb8, size: Size) -> Rgb8:
     return resize_rgb(np.ascontiguousarray(rgb[top : top + cut[0], left : left + cut[1]]), size)
 
 
-def blurred_background(rgb: Rgb8, alpha: Alpha, strength: float) -> Rgb8:
+def blurred_background(rgb: Rgb8, alpha: Alpha, strength: float) -> Float:
     """Blur what is behind the person, without the person's own colours bleeding into it.
 
     Every pixel counts with 1 - alpha, so that near the person only the background speaks; a trace of weight everywhere
@@ -128,14 +137,12 @@ def blurred_background(rgb: Rgb8, alpha: Alpha, strength: float) -> Rgb8:
         strength: (0, 100]; 100 is a standard deviation of 4 % of the diagonal.
 
     Returns:
-        (H, W, 3) uint8.
+        (3, h, w) float32 codes, at most `GRID_SIDE` a side: a blurred picture holds no more, and is enlarged as it is
+        laid behind the person.
     """
-    size = (rgb.shape[0], rgb.shape[1])
-    scale = min(1.0, BLUR_SIDE / max(size))
-    small_size = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    sigma = strength / 100 * SIGMA_AT_FULL_STRENGTH * float(np.hypot(*small_size))
-    weight = (1 - resize_map(alpha, small_size) + np.float32(1e-3))[..., None]
-    small = resize_rgb(rgb, small_size).astype(np.float32)
-    blurred = gaussian_mean(np.concatenate([small * weight, weight], -1), sigma)
-    colours = blurred[..., :3] / blurred[..., 3:]
-    return resize_rgb((colours + np.float32(0.5)).astype(np.uint8), size)
+    grid = grid_size((rgb.shape[0], rgb.shape[1]))
+    sigma = strength / 100 * SIGMA_AT_FULL_STRENGTH * float(np.hypot(*grid))
+    weight = (1 - resize_map(alpha, grid) + np.float32(1e-3))[..., None]
+    small = resize_rgb(rgb, grid).astype(np.float32)
+    blurred = native.gaussian_mean(np.concatenate([small * weight, weight], -1), sigma)
+    return np.ascontiguousarray(np.moveaxis(blurred[..., :3] / blurred[..., 3:], -1, 0))

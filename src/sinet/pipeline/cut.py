@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sinet.core.composite import composite, straight_cutout, to_alpha8
+from sinet.core.composite import straight_cutout, to_alpha8
 from sinet.core.types import Alpha, Alpha8, Frame, Rgb8, Rgba8
 from sinet.media.image import ImageSource, as_frame
-from sinet.pipeline.background import Background, Transparent, paint
-from sinet.pipeline.refine import estimate_foreground
+from sinet.pipeline.background import Background, Transparent, lay_over
+from sinet.pipeline.refine import clean_cutout, estimate_foreground
 from sinet.pipeline.segmenter import Segmenter
 
 VISIBLE = 8 / 255
@@ -83,10 +83,11 @@ def cut(picture: ImageSource | Frame, segmenter: Segmenter, options: CutOptions 
 def _draw(frame: Frame, alpha: Alpha, options: CutOptions) -> Rgba8 | Rgb8 | Alpha8:
     if options.only_mask:
         return to_alpha8(alpha)
+    transparent = isinstance(options.background, Transparent)
+    if transparent and options.decontaminate:
+        return clean_cutout(frame.rgb, alpha)
     foreground = estimate_foreground(frame.rgb, alpha) if options.decontaminate else frame.rgb
-    if isinstance(options.background, Transparent):
-        return straight_cutout(foreground, alpha)
-    return composite(foreground, paint(options.background, frame, alpha), alpha)
+    return straight_cutout(foreground, alpha) if transparent else lay_over(options.background, foreground, frame, alpha)
 
 
 def visible_box(alpha: Alpha) -> Box | None:
