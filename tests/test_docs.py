@@ -62,7 +62,7 @@ def place(path: Path) -> Path:
 
 def network(folder: Path) -> None:
     """`net.onnx` and `net.json`: a packaged network under a stranger's name."""
-    model = find_model("portrait-official")
+    model = find_model("portrait-official", engine="onnx")
     shutil.copy(model.path, folder / "net.onnx")
     (folder / "net.json").write_text(spec_to_json(model.spec), encoding="utf-8")
 

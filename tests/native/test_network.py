@@ -1,4 +1,7 @@
-"""The network in the engine: the same function as torch's, on any number of threads, in memory that stays bounded."""
+"""The network in the engine: any member of the family, on any number of threads, in memory that stays bounded.
+
+That it computes the trained function is `test_parity.py`.
+"""
 
 import dataclasses
 import gc
@@ -9,13 +12,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from native.inputs import PICTURES, TOLERANCE, parity_inputs, probability
+from native.inputs import PICTURES, TOLERANCE, probability
 from sinet.core.errors import EngineError, ShapeError
 from sinet.core.preprocess import preprocess
 from sinet.native import network as network_module
 from sinet.native.library import instruction_sets
 from sinet.native.network import Network
-from sinet.runtime.catalog import find_model, model_path, names, packaged_spec
+from sinet.runtime.catalog import find_model, model_path, names
 
 FLAT = {"black", "white", "grey", "red"}
 ISAS = list(range(len(instruction_sets())))
@@ -27,34 +30,6 @@ def packaged(name: str, **options: int) -> Network:
 
 def noise(size: tuple[int, int] = (64, 96), seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.004, (1, 3, *size)).astype(np.float32)
-
-
-@pytest.mark.parametrize("name", names())
-def test_every_instruction_set_gives_the_same_probabilities(name: str) -> None:
-    networks = [packaged(name, isa=isa) for isa in ISAS]
-    for what, x in parity_inputs(packaged_spec(name).preprocess).items():
-        answers = [probability(network.run(x)) for network in networks]
-        assert all(np.isfinite(answer).all() for answer in answers), what
-        assert max(np.abs(answer - answers[0]).max() for answer in answers) <= TOLERANCE, what
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("name", names())
-def test_it_is_the_trained_networks_function(name: str, root) -> None:
-    torch = pytest.importorskip("torch")
-    from sinet.export.build import SOURCES
-    from sinet.export.deploy import deploy
-    from sinet.nets.checkpoints import load_network
-
-    source = next(source for source in SOURCES if source.name == name)
-    deployed = deploy(load_network(root / "weights" / source.checkpoint))
-    networks = [packaged(name, isa=isa) for isa in ISAS]
-    for what, x in parity_inputs(source.spec.preprocess).items():
-        with torch.no_grad():
-            expected = probability(deployed(torch.from_numpy(x)).numpy())
-        for network in networks:
-            difference = np.abs(probability(network.run(x)) - expected).max()
-            assert difference <= TOLERANCE, f"{what}, {network.isa}"
 
 
 @pytest.mark.parametrize("name", names())

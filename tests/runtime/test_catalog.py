@@ -25,18 +25,32 @@ def test_an_artefact_fits_in_360_kilobytes() -> None:
         assert model_path(name, ".safetensors").stat().st_size < 360_000
 
 
-def test_a_damaged_file_is_said(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize(("suffix", "engine"), [(".safetensors", "auto"), (".onnx", "onnx")])
+def test_a_damaged_file_is_said(suffix: str, engine: str, tmp_path, monkeypatch) -> None:
     shutil.copytree(catalog_module.MODELS_DIR, tmp_path / "models")
     monkeypatch.setattr(catalog_module, "MODELS_DIR", tmp_path / "models")
-    path = tmp_path / "models" / "portrait-wide.onnx"
+    path = tmp_path / "models" / f"portrait-wide{suffix}"
     content = bytearray(path.read_bytes())
-    content[1000] ^= 1
+    content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"not the file that was packaged .* reinstall"):
-        find_model("portrait-wide")
+        find_model("portrait-wide", engine=engine)
     path.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
-        find_model("portrait-wide")
+        find_model("portrait-wide", engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("engine", "suffix"),
+    [("auto", ".safetensors"), ("native", ".safetensors"), ("onnx", ".onnx"), ("openvino", ".onnx")],
+)
+def test_each_engine_gets_the_file_that_it_runs(engine: str, suffix: str) -> None:
+    assert find_model("portrait-wide", engine=engine).path == model_path("portrait-wide", suffix)
+
+
+def test_an_engine_for_which_nothing_is_packaged_is_said() -> None:
+    with pytest.raises(ModelError, match="not packaged for the litert engine; leave the engine out"):
+        find_model("portrait-wide", engine="litert")
 
 
 def test_what_is_neither_a_name_nor_a_file(tmp_path) -> None:
@@ -51,8 +65,9 @@ def test_a_packaged_model_takes_no_other_spec(tmp_path) -> None:
         find_model("portrait-wide", tmp_path / "spec.json")
 
 
-def test_a_copied_onnx_file_carries_its_spec(tmp_path) -> None:
-    copied = shutil.copy(model_path("portrait-official", ".onnx"), tmp_path / "mine.onnx")
+@pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
+def test_a_copied_file_carries_its_spec(suffix: str, tmp_path) -> None:
+    copied = shutil.copy(model_path("portrait-official", suffix), tmp_path / f"mine{suffix}")
     assert find_model(copied).spec == packaged_spec("portrait-official")
 
 

@@ -105,7 +105,9 @@ class Request:
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
 )
-@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), onnx or litert.")
+@click.option(
+    "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but failures.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what becomes of every picture.")
 def command(**given: Any) -> int:

@@ -11,8 +11,8 @@ from sinet.core.errors import SinetError
 
 HELP = """Check this installation.
 
-Looks at Python, the processor, the packages, the packaged models (against their sha256) and the optional parts, and
-cuts a drawn person out of a drawn room. Exits 1 if something that is needed does not work.
+Looks at Python, the processor, the engine, the packages, the packaged models (against their sha256) and the optional
+parts, and cuts a drawn person out of a drawn room. Exits 1 if something that is needed does not work.
 """
 
 
@@ -62,6 +62,15 @@ def _processor() -> Iterator[str]:
     yield f"{machine.cpu}, {machine.cores} cores, {machine.system}"
     vectors: dict[str, list[str]] = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[index]
     yield f"vector units as NumPy names them: {', '.join([*vectors['baseline'], *vectors.get('found', [])])}"
+
+
+def _engine() -> Iterator[str]:
+    from sinet.native.library import best_isa, instruction_sets, library, library_path
+
+    library()
+    sets = instruction_sets()
+    yield f"{library_path()}, {library_path().stat().st_size / 1000:.0f} kB"
+    yield f"runs here with {', '.join(sets)}; takes {sets[best_isa()]}"
 
 
 def _packages() -> Iterator[str]:
@@ -129,6 +138,7 @@ def _self_test() -> Iterator[str]:
 CHECKS: dict[str, Callable[[], Iterator[str]]] = {
     "python": _python,
     "processor": _processor,
+    "engine": _engine,
     "packages": _packages,
     "formats": _formats,
     "models": _models,

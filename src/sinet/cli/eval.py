@@ -74,7 +74,9 @@ class Request:
 @click.option("--empty", is_flag=True, help="Nobody is in any picture of FOLDER: no masks are needed.")
 @click.option("-m", "--model", metavar="NAME|FILE", help="A model of 'sinet models', or a network's file.")
 @click.option("--spec", metavar="FILE", help="What a network's file expects, where it does not say so itself.")
-@click.option("--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), onnx or litert.")
+@click.option(
+    "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
+)
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
 )

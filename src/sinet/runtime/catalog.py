@@ -126,7 +126,7 @@ def find_model(model: str | Path, spec: str | Path | None = None, engine: str = 
     if str(model) in catalog().models:
         if spec is not None:
             raise ModelError(f"{model} is a packaged model and carries its spec; leave out the spec file {spec}")
-        suffix = ENGINES[engine if engine in ENGINES else "onnx"][0]
+        suffix = ENGINES[engine if engine in ENGINES else "native"][0]
         if suffix not in catalog().models[str(model)].sha256:
             raise ModelError(f"{model} is not packaged for the {engine} engine; leave the engine out")
         return ModelFile(verified(str(model), suffix), packaged_spec(str(model)))
