@@ -91,11 +91,37 @@ def print_verdict(report: dict[str, Any]) -> None:
     print(f"  {'dearest pixel over cheapest, at most':<40}{ASKED_OF_SIZES:>8.1f}{worst:>9.2f}")
 
 
+def group(step: str) -> str:
+    words = step.split()
+    return f"stage {words[1]}, {words[2 if words[2] == 'down' else -1]}" if words[0] == "stage" else step
+
+
+def print_tables(report: dict[str, Any]) -> None:
+    """The tables of docs/explanation/speed.md."""
+    print("| network, engine | ms | against ours | over the floor |\n|---|---|---|---|")
+    for row in report["networks"]:
+        floor = "" if row["ratio_floor"] is None else f"{row['ratio_floor']:.2f}"
+        name = f"{row['model']}, {row['engine']}, {row['file']}"
+        print(f"| {name} | {row['min_ms']:.2f} | {row['ratio_min']:.2f} | {floor} |")
+    print("\n| steps | ms | share | M multiply-adds | G/s | over the floor |\n|---|---|---|---|---|---|")
+    steps, rate = report["steps"]["rows"], report["floor"][0]["macs_per_s"]
+    for name in dict.fromkeys(group(step["name"]) for step in steps):
+        rows = [step for step in steps if group(step["name"]) == name]
+        ms, share, macs = (sum(row[key] for row in rows) for key in ("min_ms", "share", "macs"))
+        work = f"{macs / 1e6:.1f} | {macs / ms / 1e6:.0f} | {ms / macs * rate / 1e3:.2f}" if macs else " | | "
+        print(f"| {name}{f' ({len(rows)})' if len(rows) > 1 else ''} | {ms:.3f} | {share:.0%} | {work} |")
+    print("\n| input | ms | ns a pixel | over the cheapest |\n|---|---|---|---|")
+    for row in report["sizes"]:
+        size = "x".join(str(side) for side in row["size"])
+        print(f"| {size} | {row['min_ms']:.2f} | {row['ns_per_pixel']:.1f} | {row['ratio_cheapest']:.2f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=Path, default=Path("../shared/weights/peers"), help="folder of their .tflite")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--json", type=Path, help="also write everything to this file")
+    parser.add_argument("--markdown", action="store_true", help="also print the tables of docs/explanation/speed.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         export_forms(Path(folder))
@@ -104,6 +130,8 @@ def main() -> None:
         report = {"threads": 1, **bench(contenders, encode_image(synthetic_portrait(), ".jpg"), plan)}
     print_report(report)
     print_verdict(report)
+    if options.markdown:
+        print_tables(report)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2), "utf-8")
 
