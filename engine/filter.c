@@ -32,35 +32,50 @@ INLINE const uint8_t *bytes_of(struct source image, ptrdiff_t y) {
     return (const uint8_t *)image.data + y * image.stride;
 }
 
-INLINE vf load_floats(const float *from, ptrdiff_t count) {
-    if (count >= LANES) return vload(from);
+/* Not worth a copy in each of its callers: what runs once a row, for its last pixels, or over a whole row at a time. */
+#define RARE static __attribute__((noinline))
+
+RARE vf load_last_floats(const float *from, ptrdiff_t count) {
     float part[LANES] = {0};
     for (ptrdiff_t i = 0; i < count; i++) part[i] = from[i];
     return vload(part);
 }
 
-INLINE void store_floats(float *to, vf x, ptrdiff_t count) {
-    if (count >= LANES) {
-        vstore(to, x);
-        return;
-    }
+INLINE vf load_floats(const float *from, ptrdiff_t count) {
+    return count >= LANES ? vload(from) : load_last_floats(from, count);
+}
+
+RARE void store_last_floats(float *to, vf x, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) to[i] = x[i];
 }
 
-INLINE vf load_bytes(const uint8_t *from, ptrdiff_t count) {
-    if (count >= LANES) return vto_float(vwiden_bytes(from));
+INLINE void store_floats(float *to, vf x, ptrdiff_t count) {
+    if (count >= LANES)
+        vstore(to, x);
+    else
+        store_last_floats(to, x, count);
+}
+
+RARE vi load_last_bytes(const uint8_t *from, ptrdiff_t count) {
     uint8_t part[LANES] = {0};
     for (ptrdiff_t i = 0; i < count; i++) part[i] = from[i];
-    return vto_float(vwiden_bytes(part));
+    return vwiden_bytes(part);
+}
+
+INLINE vf load_bytes(const uint8_t *from, ptrdiff_t count) {
+    return vto_float(count >= LANES ? vwiden_bytes(from) : load_last_bytes(from, count));
+}
+
+RARE void store_last_bytes(uint8_t *to, vi x, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) to[i] = (uint8_t)x[i];
 }
 
 /* Cut to whole numbers; x must be in [0, 256). */
 INLINE void store_bytes(uint8_t *to, vf x, ptrdiff_t count) {
-    vi whole = vtruncate(x);
     if (count >= LANES)
-        vnarrow_bytes(to, whole);
+        vnarrow_bytes(to, vtruncate(x));
     else
-        for (ptrdiff_t i = 0; i < count; i++) to[i] = (uint8_t)whole[i];
+        store_last_bytes(to, vtruncate(x), count);
 }
 
 /* Pixels of three bytes as words of four, red lowest; the highest byte is undefined. Reads no byte beyond them. */
@@ -90,11 +105,14 @@ INLINE vi load_pixels(const uint8_t *from) {
 #endif
 }
 
-INLINE vi load_rgb(const uint8_t *from, ptrdiff_t count) {
-    if (count >= LANES) return load_pixels(from);
+RARE vi load_last_rgb(const uint8_t *from, ptrdiff_t count) {
     uint8_t part[3 * LANES] = {0};
     for (ptrdiff_t i = 0; i < 3 * count; i++) part[i] = from[i];
     return load_pixels(part);
+}
+
+INLINE vi load_rgb(const uint8_t *from, ptrdiff_t count) {
+    return count >= LANES ? load_pixels(from) : load_last_rgb(from, count);
 }
 
 INLINE vf red(vi pixels) { return vto_float(pixels & 255); }
@@ -135,24 +153,23 @@ INLINE void store_pixels(uint8_t *to, vi pixels) {
 #endif
 }
 
+RARE void store_last_pixels(uint8_t *to, vi pixels, int channels, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        for (int c = 0; c < channels; c++) to[channels * i + c] = (uint8_t)(pixels[i] >> 8 * c);
+}
+
 INLINE void store_rgb(uint8_t *to, vi pixels, ptrdiff_t count) {
-    if (count >= LANES) {
+    if (count >= LANES)
         store_pixels(to, pixels);
-        return;
-    }
-    uint8_t part[3 * LANES];
-    store_pixels(part, pixels);
-    for (ptrdiff_t i = 0; i < 3 * count; i++) to[i] = part[i];
+    else
+        store_last_pixels(to, pixels, 3, count);
 }
 
 INLINE void store_rgba(uint8_t *to, vi pixels, ptrdiff_t count) {
     if (count >= LANES)
-        __builtin_memcpy(to, &pixels, sizeof pixels);
+        vstore_i(to, pixels);
     else
-        for (ptrdiff_t i = 0; i < count; i++) {
-            int32_t pixel = pixels[i];
-            __builtin_memcpy(to + 4 * i, &pixel, 4);
-        }
+        store_last_pixels(to, pixels, 4, count);
 }
 
 INLINE int any(vi mask) {
@@ -184,7 +201,7 @@ static void clear(float *row, ptrdiff_t n) {
 }
 
 /* Add a row of n floats to the columns' sums, or, with the sign -1, take it from them. */
-static void add_row(float *high, float *low, const float *row, ptrdiff_t n, float sign) {
+RARE void add_row(float *high, float *low, const float *row, ptrdiff_t n, float sign) {
     for (ptrdiff_t i = 0; i < n; i += LANES) add_exactly(high + i, low + i, load_floats(row + i, n - i) * sign);
 }
 
@@ -192,7 +209,7 @@ static void add_row(float *high, float *low, const float *row, ptrdiff_t n, floa
 static ptrdiff_t bordered(ptrdiff_t n, ptrdiff_t reach) { return whole_vectors(n + 2 * reach) + ROOM; }
 
 /* sums[i] = the sum of high + low over the places i - reach, ..., i - step, i, i + step, ..., i + reach. */
-static void window_sums(const float *high, const float *low, ptrdiff_t n, ptrdiff_t step, ptrdiff_t radius, float *sums,
+RARE void window_sums(const float *high, const float *low, ptrdiff_t n, ptrdiff_t step, ptrdiff_t radius, float *sums,
                         float *work) {
     ptrdiff_t reach = radius * step, length = 2 * radius + 1, offset = 0, total = n + 2 * reach;
     for (ptrdiff_t i = 0; i < reach; i++) work[i] = 0;
@@ -221,7 +238,7 @@ static float window_factor(ptrdiff_t n, ptrdiff_t i, ptrdiff_t radius) {
 }
 
 /* The same for every value in a row, with room behind it. */
-static void window_factors(float *factors, ptrdiff_t width, ptrdiff_t channels, ptrdiff_t radius) {
+RARE void window_factors(float *factors, ptrdiff_t width, ptrdiff_t channels, ptrdiff_t radius) {
     for (ptrdiff_t x = 0; x < width; x++)
         for (ptrdiff_t c = 0; c < channels; c++) factors[x * channels + c] = window_factor(width, x, radius);
     for (ptrdiff_t i = 0; i < ROOM; i++) factors[width * channels + i] = 0;
@@ -232,7 +249,7 @@ static int64_t box_mean_floats(int width, int channels, int radius) {
     return 4 * (whole_vectors(n) + ROOM) + bordered(n, lesser(radius, width - 1) * channels);
 }
 
-static void box_mean(struct source planes, int radius, struct target made, float *scratch) {
+RARE void box_mean(struct source planes, int radius, struct target made, float *scratch) {
     ptrdiff_t height = planes.height, width = planes.width, channels = planes.channels;
     ptrdiff_t n = width * channels, row = whole_vectors(n) + ROOM;
     ptrdiff_t down = lesser(radius, height - 1), across = lesser(radius, width - 1);
@@ -262,7 +279,7 @@ static struct source dense_plane(const float *plane, int height, int width) {
 
 /* Add to the columns' sums, or take from them, what a row of colours c (in [-1/2, 1/2]) and alpha a has of
  * c, a, the products of two colours, and c a. */
-static void add_moments(float *high, float *low, ptrdiff_t row, const uint8_t *rgb, const float *alpha, ptrdiff_t width,
+RARE void add_moments(float *high, float *low, ptrdiff_t row, const uint8_t *rgb, const float *alpha, ptrdiff_t width,
                         float sign) {
     for (ptrdiff_t x = 0; x < width; x += LANES) {
         vi pixels = load_rgb(rgb + 3 * x, width - x);
@@ -359,7 +376,7 @@ static struct enlarger open_enlarger(struct grid grid, int count, int to_height,
 }
 
 /* Where pixel i of `to` lies among `from`: the number of its left neighbour, and the part of the way to its right one. */
-static ptrdiff_t place(ptrdiff_t i, int from, int to, float *part) {
+RARE ptrdiff_t place(ptrdiff_t i, int from, int to, float *part) {
     double at = ((double)i + 0.5) * from / to - 0.5;
     if (at < 0) at = 0;
     if (at > from - 1) at = from - 1;
@@ -368,7 +385,7 @@ static ptrdiff_t place(ptrdiff_t i, int from, int to, float *part) {
     return whole;
 }
 
-static void begin_strip(struct enlarger *e, ptrdiff_t left, ptrdiff_t columns) {
+RARE void begin_strip(struct enlarger *e, ptrdiff_t left, ptrdiff_t columns) {
     e->first = place(left, e->grid.width, e->to_width, e->part);
     for (ptrdiff_t x = 0; x < columns; x++)
         e->index[x] = (int32_t)(place(left + x, e->grid.width, e->to_width, e->part + x) - e->first);
@@ -390,7 +407,7 @@ INLINE vf pick(const float *from, const int32_t *index) {
 #endif
 }
 
-static const float *enlarged_row(struct enlarger *e, ptrdiff_t row, ptrdiff_t columns) {
+RARE const float *enlarged_row(struct enlarger *e, ptrdiff_t row, ptrdiff_t columns) {
     float *made = e->rows[row & 1];
     if (e->held[row & 1] == row) return made;
     e->held[row & 1] = row;
@@ -427,39 +444,29 @@ INLINE vf enlarged(struct between b, int plane, ptrdiff_t x) {
 
 /* --- the guided filter's result ----------------------------------------------------------------------------------- */
 
-/* A row's alpha = slope . colour + offset, cut to [0, top]; the levels are in `gain` and `shift` already. */
-INLINE void guided_alpha_row(int bytes, struct between b, const uint8_t *rgb, ptrdiff_t columns, float gain, float shift,
-                             void *alpha) {
-    float slope = gain / 255, top = bytes ? 255 : 1;
-    for (ptrdiff_t x = 0; x < columns; x += LANES) {
-        vi pixels = load_rgb(rgb + 3 * x, columns - x);
-        vf fitted = enlarged(b, 0, x) * red(pixels);
-        fitted += enlarged(b, 1, x) * green(pixels);
-        fitted += enlarged(b, 2, x) * blue(pixels);
-        vf result = within(fitted * slope + (enlarged(b, 3, x) * gain + shift), 0, top);
-        if (bytes)
-            store_bytes((uint8_t *)alpha + x, result + 0.5f, columns - x);
-        else
-            store_floats((float *)alpha + x, result, columns - x);
-    }
-}
-
-/* alpha: floats in [0, 1], or bytes where `bytes` is 1. What the fit gives as `low` becomes 0, as `high` 1. */
+/* alpha = slope . colour + offset; what that gives as `low` becomes 0, as `high` 1. Floats in [0, 1], or bytes. */
 static void guided_alpha(struct source rgb, struct grid coefficients, float low, float high, int bytes,
                          struct target alpha, float *scratch) {
     struct enlarger e = open_enlarger(coefficients, COEFFICIENTS, rgb.height, rgb.width, scratch);
-    float gain = (bytes ? 255 : 1) / (high - low), shift = -low * gain;
+    float top = bytes ? 255 : 1, gain = top / (high - low), shift = -low * gain, slope = gain / 255;
     for (ptrdiff_t left = 0; left < rgb.width; left += STRIP) {
         ptrdiff_t columns = lesser(STRIP, rgb.width - left);
         begin_strip(&e, left, columns);
         for (ptrdiff_t y = 0; y < rgb.height; y++) {
             struct between b = rows_around(&e, y, columns);
             const uint8_t *seen = bytes_of(rgb, y) + 3 * left;
-            char *made = (char *)alpha.data + y * alpha.stride;
-            if (bytes)
-                guided_alpha_row(1, b, seen, columns, gain, shift, made + left);
-            else
-                guided_alpha_row(0, b, seen, columns, gain, shift, made + 4 * left);
+            uint8_t *row = (uint8_t *)alpha.data + y * alpha.stride + (bytes ? 1 : 4) * left;
+            for (ptrdiff_t x = 0; x < columns; x += LANES) {
+                vi pixels = load_rgb(seen + 3 * x, columns - x);
+                vf fitted = enlarged(b, 0, x) * red(pixels);
+                fitted += enlarged(b, 1, x) * green(pixels);
+                fitted += enlarged(b, 2, x) * blue(pixels);
+                vf cut = within(fitted * slope + (enlarged(b, 3, x) * gain + shift), 0, top);
+                if (bytes)
+                    store_bytes(row + x, cut + 0.5f, columns - x);
+                else
+                    store_floats((float *)row + x, cut, columns - x);
+            }
         }
     }
 }
@@ -472,7 +479,7 @@ static int64_t local_colours_floats(int height, int width, int radius) {
 
 /* A side's weight of each pixel: times one of its colours (0, 1, 2 for red, green, blue), or alone (3). Nearly pure
  * pixels speak; the others only where no pure one is near, for they carry the other side's colour. */
-static void weigh(struct source rgb, struct source alpha, int side, int colour, float *plane) {
+RARE void weigh(struct source rgb, struct source alpha, int side, int colour, float *plane) {
     ptrdiff_t width = rgb.width;
     for (ptrdiff_t y = 0; y < rgb.height; y++)
         for (ptrdiff_t x = 0; x < width; x += LANES) {
@@ -485,7 +492,7 @@ static void weigh(struct source rgb, struct source alpha, int side, int colour, 
 }
 
 /* The sum of a plane's means over windows of these radii times their trusts, and of a trace of the mean of it all. */
-static void widening_means(struct source plane, struct windows windows, float *sums, float *means, float *scratch) {
+RARE void widening_means(struct source plane, struct windows windows, float *sums, float *means, float *scratch) {
     ptrdiff_t n = (ptrdiff_t)plane.height * plane.width;
     double total = 0;
     for (ptrdiff_t i = 0; i < n; i += LANES) total += (double)vsum(load_floats((const float *)plane.data + i, n - i));
@@ -520,32 +527,22 @@ static void local_colours(struct source rgb, struct source alpha, struct windows
     }
 }
 
-/* A row's pixels: where 0 < alpha < 1 the person's local colour F, corrected so that alpha F + (1 - alpha) B gives the
- * pixel again. With 4 channels alpha follows, rounded, and where it rounds to 0 the colours are 0 too. */
-INLINE void clean_row(int channels, struct between b, const uint8_t *rgb, const float *alpha, ptrdiff_t columns,
-                      uint8_t *made) {
-    for (ptrdiff_t x = 0; x < columns; x += LANES) {
-        vf a = load_floats(alpha + x, columns - x);
-        vi pixels = load_rgb(rgb + 3 * x, columns - x), soft = (vi)(a > 0) & (vi)(a < 1);
-        if (any(soft)) {
-            const vf seen[3] = {red(pixels), green(pixels), blue(pixels)};
-            vf clean[3];
-            for (int c = 0; c < 3; c++) {
-                vf person = enlarged(b, c, x), behind = enlarged(b, c + 3, x);
-                person += a * (seen[c] - a * person - (1 - a) * behind);
-                clean[c] = within(person + 0.5f, 0, 255);
-            }
-            pixels = (soft & pack_rgb(clean[0], clean[1], clean[2])) | (~soft & pixels);
-        }
-        if (channels == 4) {
-            vi opaque = vtruncate(within(a, 0, 1) * 255.0f + 0.5f);
-            store_rgba(made + 4 * x, ((pixels & 0xffffff) | opaque << 24) & (vi)(opaque > 0), columns - x);
-        } else {
-            store_rgb(made + 3 * x, pixels, columns - x);
-        }
+/* LANES pixels, and the person's local colours F and the background's B there: where 0 < alpha < 1, F corrected so that
+ * alpha F + (1 - alpha) B gives the pixel again. */
+INLINE vi clean(vi pixels, vf alpha, struct between b, ptrdiff_t x) {
+    vi soft = (vi)(alpha > 0) & (vi)(alpha < 1);
+    if (!any(soft)) return pixels;
+    const vf seen[3] = {red(pixels), green(pixels), blue(pixels)};
+    vf own[3];
+    for (int c = 0; c < 3; c++) {
+        vf person = enlarged(b, c, x), behind = enlarged(b, c + 3, x);
+        person += alpha * (seen[c] - alpha * person - (1 - alpha) * behind);
+        own[c] = within(person + 0.5f, 0, 255);
     }
+    return (soft & pack_rgb(own[0], own[1], own[2])) | (~soft & pixels);
 }
 
+/* With 4 channels alpha follows, rounded, and where it rounds to 0 the colours are 0 too. */
 static void clean_colours(struct source rgb, struct source alpha, struct grid colours, int channels, struct target made,
                           float *scratch) {
     struct enlarger e = open_enlarger(colours, COLOURS, rgb.height, rgb.width, scratch);
@@ -554,27 +551,37 @@ static void clean_colours(struct source rgb, struct source alpha, struct grid co
         begin_strip(&e, left, columns);
         for (ptrdiff_t y = 0; y < rgb.height; y++) {
             struct between b = rows_around(&e, y, columns);
+            const uint8_t *seen = bytes_of(rgb, y) + 3 * left;
+            const float *opacity = floats_of(alpha, y) + left;
             uint8_t *row = (uint8_t *)made.data + y * made.stride + channels * left;
-            if (channels == 4)
-                clean_row(4, b, bytes_of(rgb, y) + 3 * left, floats_of(alpha, y) + left, columns, row);
-            else
-                clean_row(3, b, bytes_of(rgb, y) + 3 * left, floats_of(alpha, y) + left, columns, row);
+            for (ptrdiff_t x = 0; x < columns; x += LANES) {
+                vf a = load_floats(opacity + x, columns - x);
+                vi pixels = clean(load_rgb(seen + 3 * x, columns - x), a, b, x);
+                vi opaque = vtruncate(within(a, 0, 1) * 255.0f + 0.5f);
+                if (channels == 4)
+                    store_rgba(row + 4 * x, ((pixels & 0xffffff) | opaque << 24) & (vi)(opaque > 0), columns - x);
+                else
+                    store_rgb(row + 3 * x, pixels, columns - x);
+            }
         }
     }
 }
 
 /* --- a small background, enlarged behind the person --------------------------------------------------------------- */
 
+/* sums[i] = row[i], or, further down the square, as much more. */
+static void add_bytes(uint32_t *sums, const uint8_t *row, ptrdiff_t n, int further) {
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES) vstore_i(sums + i, vwiden_bytes(row + i) + (further ? vload_i(sums + i) : (vi){0}));
+    for (; i < n; i++) sums[i] = row[i] + (further ? sums[i] : 0);
+}
+
 /* Averages of squares of factor x factor pixels, cut at the right and lower border, rounded to the nearest code. */
 static void shrink(struct source image, int factor, struct target made, uint32_t *sums) {
-    ptrdiff_t channels = image.channels, n = image.width * channels;
+    ptrdiff_t channels = image.channels;
     for (ptrdiff_t top = 0; top < image.height; top += factor) {
         ptrdiff_t rows = lesser(factor, image.height - top);
-        for (ptrdiff_t i = 0; i < n; i++) sums[i] = bytes_of(image, top)[i];
-        for (ptrdiff_t y = 1; y < rows; y++) {
-            const uint8_t *row = bytes_of(image, top + y);
-            for (ptrdiff_t i = 0; i < n; i++) sums[i] += row[i];
-        }
+        for (ptrdiff_t y = 0; y < rows; y++) add_bytes(sums, bytes_of(image, top + y), image.width * channels, y > 0);
         uint8_t *means = (uint8_t *)made.data + top / factor * made.stride;
         for (ptrdiff_t left = 0; left < image.width; left += factor) {
             ptrdiff_t columns = lesser(factor, image.width - left);
@@ -588,28 +595,7 @@ static void shrink(struct source image, int factor, struct target made, uint32_t
     }
 }
 
-INLINE void lay_row(int channels, int bytes, struct between b, const uint8_t *foreground, const void *alpha,
-                    ptrdiff_t columns, uint8_t *made) {
-    for (ptrdiff_t x = 0; x < columns; x += LANES) {
-        vf a = bytes ? load_bytes((const uint8_t *)alpha + x, columns - x) * (1 / 255.0f)
-                     : load_floats((const float *)alpha + x, columns - x);
-        vf front[3], mixed[3];
-        if (channels == 3) {
-            vi pixels = load_rgb(foreground + 3 * x, columns - x);
-            front[0] = red(pixels), front[1] = green(pixels), front[2] = blue(pixels);
-        } else {
-            front[0] = load_bytes(foreground + x, columns - x);
-        }
-        for (int c = 0; c < channels; c++) {
-            vf behind = enlarged(b, c, x);
-            mixed[c] = within(behind + a * (front[c] - behind) + 0.5f, 0, 255);
-        }
-        if (channels == 3)
-            store_rgb(made + 3 * x, pack_rgb(mixed[0], mixed[1], mixed[2]), columns - x);
-        else
-            store_bytes(made + x, mixed[0], columns - x);
-    }
-}
+INLINE vf mixed(vf front, vf behind, vf alpha) { return within(behind + alpha * (front - behind) + 0.5f, 0, 255); }
 
 /* foreground: 1 or 3 channels; background: as many planes; alpha: floats in [0, 1], or bytes where `bytes` is 1. */
 static void lay_over(struct source foreground, struct grid background, struct source alpha, int bytes,
@@ -622,16 +608,19 @@ static void lay_over(struct source foreground, struct grid background, struct so
         for (ptrdiff_t y = 0; y < foreground.height; y++) {
             struct between b = rows_around(&e, y, columns);
             const uint8_t *front = bytes_of(foreground, y) + channels * left;
-            const char *opacity = (const char *)alpha.data + y * alpha.stride + (bytes ? 1 : 4) * left;
+            const uint8_t *opacity = bytes_of(alpha, y) + (bytes ? 1 : 4) * left;
             uint8_t *row = (uint8_t *)made.data + y * made.stride + channels * left;
-            if (channels == 3 && bytes)
-                lay_row(3, 1, b, front, opacity, columns, row);
-            else if (channels == 3)
-                lay_row(3, 0, b, front, opacity, columns, row);
-            else if (bytes)
-                lay_row(1, 1, b, front, opacity, columns, row);
-            else
-                lay_row(1, 0, b, front, opacity, columns, row);
+            for (ptrdiff_t x = 0; x < columns; x += LANES) {
+                vf a = bytes ? load_bytes(opacity + x, columns - x) * (1 / 255.0f)
+                             : load_floats((const float *)opacity + x, columns - x);
+                if (channels == 1) {
+                    store_bytes(row + x, mixed(load_bytes(front + x, columns - x), enlarged(b, 0, x), a), columns - x);
+                    continue;
+                }
+                vi pixels = load_rgb(front + 3 * x, columns - x);
+                vf r = mixed(red(pixels), enlarged(b, 0, x), a), g = mixed(green(pixels), enlarged(b, 1, x), a);
+                store_rgb(row + 3 * x, pack_rgb(r, g, mixed(blue(pixels), enlarged(b, 2, x), a)), columns - x);
+            }
         }
     }
 }
