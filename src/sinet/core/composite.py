@@ -1,6 +1,7 @@
 """C = alpha F + (1 - alpha) B, in the picture's own code values (docs/adr/0005)."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sinet.core.errors import ShapeError
 from sinet.core.strips import strips
@@ -32,6 +33,31 @@ def composite(foreground: Rgb8, background: Rgb8, alpha: Alpha) -> Rgb8:
         # float32 first: uint8 subtraction wraps around.
         below = behind[rows].astype(np.float32)
         made[rows] = below + (foreground[rows] - below) * alpha[rows][..., None] + np.float32(0.5)
+    return made
+
+
+def composite_u8(foreground: NDArray[np.uint8], background: NDArray[np.uint8], alpha: Alpha8) -> NDArray[np.uint8]:
+    """Lay bytes over bytes by an alpha in 0..255; the same as `composite` by alpha / 255.
+
+    Args:
+        foreground: (H, W) or (H, W, C) uint8.
+        background: the same, or anything that broadcasts to it.
+        alpha: (H, W) uint8.
+
+    Returns:
+        The foreground's shape, uint8: (alpha F + (255 - alpha) B) / 255, rounded to the nearest.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+    """
+    if foreground.shape[:2] != alpha.shape:
+        raise ShapeError(f"a foreground of {foreground.shape[:2]} and an alpha of {alpha.shape} do not fit")
+    made = np.empty(foreground.shape, np.uint8)
+    behind = np.broadcast_to(background, foreground.shape)
+    for rows in strips(alpha.shape[0]):
+        opacity = alpha[rows].astype(np.int32).reshape(*alpha[rows].shape, *(1 for _ in foreground.shape[2:]))
+        # No sum lies halfway between two codes: 255 is odd.
+        made[rows] = (opacity * foreground[rows] + (255 - opacity) * behind[rows] + 127) // 255
     return made
 
 

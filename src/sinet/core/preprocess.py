@@ -5,7 +5,7 @@ import numpy as np
 from sinet.core.errors import ImageError
 from sinet.core.resample import resize_rgb
 from sinet.core.spec import PreprocessSpec
-from sinet.core.types import AnyArray, Geometry, NetInput, Rgb8
+from sinet.core.types import AnyArray, Float, Geometry, NetInput, Rgb8
 
 
 def preprocess(rgb: Rgb8, spec: PreprocessSpec) -> tuple[NetInput, Geometry]:
@@ -23,16 +23,14 @@ def preprocess(rgb: Rgb8, spec: PreprocessSpec) -> tuple[NetInput, Geometry]:
     """
     check_rgb(rgb)
     small = resize_rgb(rgb, spec.size)
-    if spec.colour_order == "bgr":
-        small = small[..., ::-1]
-    # One table look-up per channel: exact in float32 for each of the 256 code values, whatever the batch around it.
-    codes = np.arange(256, dtype=np.float32)
-    planes = [
-        ((codes - np.float32(mean)) / np.float32(std))[small[..., channel]]
-        for channel, (mean, std) in enumerate(zip(spec.mean, spec.std, strict=True))
-    ]
-    standardised = np.stack(planes, axis=0 if spec.layout == "nchw" else -1)
-    return standardised[None], Geometry((rgb.shape[0], rgb.shape[1]), spec.size)
+    return standardise(small, spec), Geometry((rgb.shape[0], rgb.shape[1]), spec.size)
+
+
+def standardise(rgb: Rgb8 | Float, spec: PreprocessSpec) -> NetInput:
+    """Colours of the input's size, (h, w, 3), codes red first -> (code - mean) / std in the spec's order and layout."""
+    ordered = rgb[..., ::-1] if spec.colour_order == "bgr" else rgb
+    made = (ordered.astype(np.float32) - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
+    return np.ascontiguousarray(made.transpose(2, 0, 1) if spec.layout == "nchw" else made)[None]
 
 
 def check_rgb(rgb: AnyArray) -> None:

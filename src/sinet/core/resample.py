@@ -14,7 +14,7 @@ from sinet.core.types import Float, Rgb8, Size
 
 
 def resize_rgb(rgb: Rgb8, size: Size) -> Rgb8:
-    """Resize a picture (H, W, 3) uint8 to `size`, 8 bits in and out: along the rows, then along the columns."""
+    """Resize a picture (H, W, 3) or plane (H, W) of uint8 to `size`: along the rows, then along the columns."""
     if rgb.shape[:2] == size:
         return rgb
     image = Image.fromarray(np.ascontiguousarray(rgb))
