@@ -27,7 +27,7 @@ ALIGNMENT = 64
 _NAMES = {"win32": "sinet.dll", "darwin": "libsinet.dylib"}
 _REMEDY = (
     "in a checkout run: python engine/build.py; else run: pip install --force-reinstall sinet "
-    "(where no ready-made wheel fits, pip builds the engine, which takes a C compiler)"
+    "(where no ready-made wheel fits, pip builds the engine and fetches a compiler; SINET_CC names another)"
 )
 
 
