@@ -8,7 +8,7 @@ import pytest
 from sinet.__main__ import run
 from sinet.native.library import instruction_sets
 
-STAGES = ["decode", "preprocess", "network", "postprocess", "refine", "foreground", "composite", "encode", "whole"]
+STAGES = ["decode", "preprocess", "network", "postprocess", "refine", "cutout", "encode", "whole"]
 
 
 def test_json_names_everything_that_a_figure_needs(portrait_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

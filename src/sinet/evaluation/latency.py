@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sinet.core.composite import straight_cutout
 from sinet.core.postprocess import person_probability
 from sinet.core.preprocess import preprocess
 from sinet.core.types import Rgb8
 from sinet.media.image import load_image
 from sinet.media.sinks import encode_image
 from sinet.pipeline.cut import cut
-from sinet.pipeline.refine import estimate_foreground, refine
+from sinet.pipeline.refine import clean_cutout, refine
 from sinet.pipeline.segmenter import Segmenter
 from sinet.runtime.backend import Backend
 
@@ -88,16 +87,14 @@ def stage_tasks(picture: bytes, segmenter: Segmenter) -> Tasks:
     logits = backend.run(x)
     coarse = person_probability(logits, spec.output)
     alpha = refine(coarse, rgb)
-    foreground = estimate_foreground(rgb, alpha)
-    cutout = straight_cutout(foreground, alpha)
+    cutout = clean_cutout(rgb, alpha)
     return {
         "decode": lambda: load_image(picture),
         "preprocess": lambda: preprocess(rgb, spec.preprocess),
         "network": lambda: backend.run(x),
         "postprocess": lambda: person_probability(logits, spec.output),
         "refine": lambda: refine(coarse, rgb),
-        "foreground": lambda: estimate_foreground(rgb, alpha),
-        "composite": lambda: straight_cutout(foreground, alpha),
+        "cutout": lambda: clean_cutout(rgb, alpha),
         "encode": lambda: encode_image(cutout, ".png"),
         "whole": lambda: encode_image(cut(load_image(picture), segmenter).pixels, ".png"),
     }
