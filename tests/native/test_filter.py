@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sinet.core import backdrop, foreground, guided, smoothing
-from sinet.core.errors import EngineError, ShapeError
+from sinet.core.errors import EngineError, ImageError, ShapeError
 from sinet.core.grid import grid_size
 from sinet.core.resample import resize_map, resize_rgb
 from sinet.native import filter as native
@@ -197,7 +197,7 @@ def test_gaps_crops_and_turned_pictures_give_what_copies_give() -> None:
 def test_mistakes_are_sentences() -> None:
     rgb, alpha = noise(9, (8, 9))
     planes = np.zeros((4, 8, 9), np.float32)
-    with pytest.raises(ShapeError, match=r"expected \(H, W, 3\) uint8, got \(8, 9, 3\) float32"):
+    with pytest.raises(ImageError, match=r"expected \(H, W, C\) uint8, got \(8, 9, 3\) float32"):
         native.guided_coefficients(rgb.astype(np.float32), alpha)
     with pytest.raises(ShapeError, match="do not fit"):
         native.guided_coefficients(rgb, alpha[1:])
@@ -205,7 +205,9 @@ def test_mistakes_are_sentences() -> None:
         native.guided_alpha(planes, rgb[1:])
     with pytest.raises(ShapeError, match=r"expected \(6, h, w\) float32"):
         native.clean_colours(planes, rgb, alpha)
-    with pytest.raises(ShapeError, match="expected"):
+    with pytest.raises(ImageError, match="expected a picture"):
+        native.clean_colours(planes, np.zeros((8, 9, 4), np.uint8), alpha)
+    with pytest.raises(ImageError, match="expected"):
         native.box_mean(np.zeros((0, 5), np.float32), 1)
     for broken in (lambda: native.box_mean(alpha, -1), lambda: native.guided_coefficients(rgb, alpha, eps=0.0)):
         with pytest.raises(EngineError):

@@ -4,38 +4,34 @@ Results are those of the slow definitions within 1e-6 of the range for means, 2e
 (tests/native/test_filter.py says where). Arrays may have gaps between rows; others are copied first.
 """
 
-from ctypes import c_float, c_int, c_int64, c_size_t, c_ssize_t
+from ctypes import c_float, c_int, c_int64
 
 import numpy as np
 
-from sinet.core.errors import ShapeError
+from sinet.core.errors import ImageError, ShapeError
 from sinet.core.foreground import COLOUR_WINDOWS
 from sinet.core.guided import EDGE_EPS, LEVELS, WINDOW_RADIUS
 from sinet.core.smoothing import gaussian_radii
 from sinet.core.types import Alpha, Alpha8, AnyArray, Float, Rgb8, Rgba8, Size
+from sinet.native.images import IMAGE, SCRATCH, SIZE, check_same_size, laid_out
 from sinet.native.library import POINTER, aligned_memory, best_isa, declare, pointer, pointer_and_stride
 
-_IMAGE, _SIZE, _SCRATCH = (POINTER, c_ssize_t), (c_int, c_int), (POINTER, c_size_t)
-_box_mean_scratch = declare("sinet_box_mean_scratch_size", c_int, *_SIZE, c_int, c_int, result=c_int64)
-_box_mean = declare("sinet_box_mean", c_int, *_IMAGE, *_SIZE, c_int, c_int, *_IMAGE, *_SCRATCH)
-_guided_fit_scratch = declare("sinet_guided_fit_scratch_size", c_int, *_SIZE, c_int, result=c_int64)
-_guided_fit = declare("sinet_guided_fit", c_int, *_IMAGE, *_IMAGE, *_SIZE, c_int, c_float, POINTER, *_SCRATCH)
+_box_mean_scratch = declare("sinet_box_mean_scratch_size", c_int, *SIZE, c_int, c_int, result=c_int64)
+_box_mean = declare("sinet_box_mean", c_int, *IMAGE, *SIZE, c_int, c_int, *IMAGE, *SCRATCH)
+_guided_fit_scratch = declare("sinet_guided_fit_scratch_size", c_int, *SIZE, c_int, result=c_int64)
+_guided_fit = declare("sinet_guided_fit", c_int, *IMAGE, *IMAGE, *SIZE, c_int, c_float, POINTER, *SCRATCH)
 _enlarge_scratch = declare("sinet_enlarge_scratch_size", c_int, result=c_int64)
 _guided_alpha = declare(
-    "sinet_guided_alpha", c_int, POINTER, *_SIZE, *_IMAGE, *_SIZE, c_float, c_float, *_IMAGE, c_int, *_SCRATCH
+    "sinet_guided_alpha", c_int, POINTER, *SIZE, *IMAGE, *SIZE, c_float, c_float, *IMAGE, c_int, *SCRATCH
 )
-_local_colours_scratch = declare("sinet_local_colours_scratch_size", c_int, *_SIZE, POINTER, c_int, result=c_int64)
+_local_colours_scratch = declare("sinet_local_colours_scratch_size", c_int, *SIZE, POINTER, c_int, result=c_int64)
 _local_colours = declare(
-    "sinet_local_colours", c_int, *_IMAGE, *_IMAGE, *_SIZE, POINTER, POINTER, c_int, POINTER, *_SCRATCH
+    "sinet_local_colours", c_int, *IMAGE, *IMAGE, *SIZE, POINTER, POINTER, c_int, POINTER, *SCRATCH
 )
-_clean_colours = declare(
-    "sinet_clean_colours", c_int, POINTER, *_SIZE, *_IMAGE, *_IMAGE, *_SIZE, *_IMAGE, c_int, *_SCRATCH
-)
+_clean_colours = declare("sinet_clean_colours", c_int, POINTER, *SIZE, *IMAGE, *IMAGE, *SIZE, *IMAGE, c_int, *SCRATCH)
 _shrink_scratch = declare("sinet_shrink_scratch_size", c_int, c_int, c_int, result=c_int64)
-_shrink = declare("sinet_shrink", c_int, *_IMAGE, *_SIZE, c_int, c_int, *_IMAGE, *_SCRATCH)
-_lay_over = declare(
-    "sinet_lay_over", c_int, *_IMAGE, c_int, POINTER, *_SIZE, *_IMAGE, c_int, *_SIZE, *_IMAGE, *_SCRATCH
-)
+_shrink = declare("sinet_shrink", c_int, *IMAGE, *SIZE, c_int, c_int, *IMAGE, *SCRATCH)
+_lay_over = declare("sinet_lay_over", c_int, *IMAGE, c_int, POINTER, *SIZE, *IMAGE, c_int, *SIZE, *IMAGE, *SCRATCH)
 
 
 def box_mean(planes: Float, radius: int) -> Float:
@@ -48,8 +44,8 @@ def box_mean(planes: Float, radius: int) -> Float:
     Returns:
         The same shape, float32, within 1e-6 of the range of values. The cost grows with the radius's logarithm.
     """
-    planes, isa = _rows(planes, np.float32, (2, 3)), best_isa()
-    size, channels = _size(planes), planes.size // (planes.shape[0] * planes.shape[1])
+    planes, isa = laid_out(planes, np.float32, 2, 3), best_isa()
+    size, channels = (planes.shape[0], planes.shape[1]), planes.size // (planes.shape[0] * planes.shape[1])
     made = np.empty(planes.shape, np.float32)
     memory = aligned_memory(_box_mean_scratch(isa, *size, channels, radius))
     source, target = pointer_and_stride(planes), pointer_and_stride(made)
@@ -82,10 +78,11 @@ def guided_coefficients(guide: Rgb8, alpha: Alpha, radius: int = WINDOW_RADIUS, 
         (4, h, w) float32: the slopes for red, green, blue, and the offset.
 
     Raises:
-        ShapeError: the shapes or types do not fit.
+        ImageError: an array of another shape or type.
+        ShapeError: the sizes do not fit.
     """
-    guide, alpha, isa = _rows(guide, np.uint8, (3,), 3), _rows(alpha, np.float32, (2,)), best_isa()
-    size = _same_size(guide, alpha)
+    guide, alpha, isa = _picture(guide), laid_out(alpha, np.float32, 2), best_isa()
+    size = check_same_size(guide, alpha)
     made = np.empty((4, *size), np.float32)
     memory = aligned_memory(_guided_fit_scratch(isa, *size, radius))
     images = (*pointer_and_stride(guide), *pointer_and_stride(alpha))
@@ -105,7 +102,8 @@ def guided_alpha(coefficients: Float, rgb: Rgb8, levels: tuple[float, float] = L
         (H, W) float32 in [0, 1].
 
     Raises:
-        ShapeError: the shapes or types do not fit.
+        ImageError: an array of another shape or type.
+        ShapeError: the sizes do not fit.
     """
     made = np.empty(rgb.shape[:2], np.float32)
     return _apply(coefficients, rgb, levels, made)
@@ -118,9 +116,9 @@ def guided_alpha8(coefficients: Float, rgb: Rgb8, levels: tuple[float, float] = 
 
 
 def _apply(coefficients: Float, rgb: Rgb8, levels: tuple[float, float], made: AnyArray) -> AnyArray:
-    rgb, isa = _rows(rgb, np.uint8, (3,), 3), best_isa()
-    grid, memory = _grid(coefficients, 4, _size(rgb)), aligned_memory(_enlarge_scratch(isa))
-    fit, images = (pointer(grid), *grid.shape[1:]), (*pointer_and_stride(rgb), *_size(rgb))
+    rgb, isa = _picture(rgb), best_isa()
+    grid, memory = _grid(coefficients, 4, (rgb.shape[0], rgb.shape[1])), aligned_memory(_enlarge_scratch(isa))
+    fit, images = (pointer(grid), *grid.shape[1:]), (*pointer_and_stride(rgb), *rgb.shape[:2])
     _guided_alpha(isa, *fit, *images, *levels, *pointer_and_stride(made), made.itemsize, pointer(memory), memory.nbytes)
     return made
 
@@ -136,10 +134,11 @@ def local_colours(rgb: Rgb8, alpha: Alpha) -> Float:
         (6, h, w) float32, codes: red, green, blue of the person, then of the background.
 
     Raises:
-        ShapeError: the shapes or types do not fit.
+        ImageError: an array of another shape or type.
+        ShapeError: the sizes do not fit.
     """
-    rgb, alpha, isa = _rows(rgb, np.uint8, (3,), 3), _rows(alpha, np.float32, (2,)), best_isa()
-    size, made = _same_size(rgb, alpha), np.empty((6, *alpha.shape), np.float32)
+    rgb, alpha, isa = _picture(rgb), laid_out(alpha, np.float32, 2), best_isa()
+    size, made = check_same_size(rgb, alpha), np.empty((6, *alpha.shape), np.float32)
     radii = np.array([radius for radius, _ in COLOUR_WINDOWS], np.int32)
     trusts = np.array([trust for _, trust in COLOUR_WINDOWS], np.float32)
     memory = aligned_memory(_local_colours_scratch(isa, *size, pointer(radii), len(radii)))
@@ -161,7 +160,8 @@ def clean_colours(colours: Float, rgb: Rgb8, alpha: Alpha) -> Rgb8:
         (H, W, 3) uint8, the person's own colour at every pixel; where alpha is 0 or 1 it is the picture itself.
 
     Raises:
-        ShapeError: the shapes or types do not fit.
+        ImageError: an array of another shape or type.
+        ShapeError: the sizes do not fit.
     """
     return _clean(colours, rgb, alpha, 3)
 
@@ -172,8 +172,8 @@ def clean_cutout(colours: Float, rgb: Rgb8, alpha: Alpha) -> Rgba8:
 
 
 def _clean(colours: Float, rgb: Rgb8, alpha: Alpha, channels: int) -> AnyArray:
-    rgb, alpha, isa = _rows(rgb, np.uint8, (3,), 3), _rows(alpha, np.float32, (2,)), best_isa()
-    size = _same_size(rgb, alpha)
+    rgb, alpha, isa = _picture(rgb), laid_out(alpha, np.float32, 2), best_isa()
+    size = check_same_size(rgb, alpha)
     made, memory = np.empty((*size, channels), np.uint8), aligned_memory(_enlarge_scratch(isa))
     grid = _grid(colours, 6, size)
     images = (pointer(grid), *grid.shape[1:], *pointer_and_stride(rgb), *pointer_and_stride(alpha), *size)
@@ -191,8 +191,8 @@ def shrink(image: AnyArray, factor: int) -> AnyArray:
     Returns:
         (ceil(H / factor), ceil(W / factor)) or with C, uint8, rounded to the nearest code.
     """
-    image, isa = _rows(image, np.uint8, (2, 3)), best_isa()
-    size, channels = _size(image), image.size // (image.shape[0] * image.shape[1])
+    image, isa = laid_out(image, np.uint8, 2, 3), best_isa()
+    size, channels = (image.shape[0], image.shape[1]), image.size // (image.shape[0] * image.shape[1])
     made = np.empty((-(-size[0] // factor), -(-size[1] // factor), *image.shape[2:]), np.uint8)
     memory = aligned_memory(_shrink_scratch(isa, size[1], channels))
     source, target = pointer_and_stride(image), pointer_and_stride(made)
@@ -212,11 +212,12 @@ def lay_over(foreground: AnyArray, background: Float, alpha: Alpha | Alpha8) -> 
         alpha F + (1 - alpha) B of F's shape, uint8, rounded to the nearest code.
 
     Raises:
-        ShapeError: the shapes or types do not fit.
+        ImageError: an array of another shape or type.
+        ShapeError: the sizes do not fit.
     """
-    foreground, isa = _rows(foreground, np.uint8, (2, 3)), best_isa()
-    alpha = _rows(alpha, np.uint8 if alpha.dtype == np.uint8 else np.float32, (2,))
-    size, channels = _same_size(foreground, alpha), 1 if foreground.ndim == 2 else 3
+    foreground, isa = laid_out(foreground, np.uint8, 2, 3), best_isa()
+    alpha = laid_out(alpha, np.uint8 if alpha.dtype == np.uint8 else np.float32, 2)
+    size, channels = check_same_size(foreground, alpha), 1 if foreground.ndim == 2 else 3
     grid, made = _grid(background, channels, size), np.empty(foreground.shape, np.uint8)
     memory = aligned_memory(_enlarge_scratch(isa))
     images = (*pointer_and_stride(foreground), channels, pointer(grid), *grid.shape[1:], *pointer_and_stride(alpha))
@@ -224,26 +225,11 @@ def lay_over(foreground: AnyArray, background: Float, alpha: Alpha | Alpha8) -> 
     return made
 
 
-def _rows(image: AnyArray, dtype: type[np.generic], axes: tuple[int, ...], channels: int | None = None) -> AnyArray:
-    """The image itself if its rows lie as the engine wants them, else a copy."""
-    fits = image.ndim in axes and image.dtype == dtype and image.size > 0
-    if not fits or (channels is not None and image.shape[2] != channels):
-        wanted = " or ".join("(H, W)" if count == 2 else f"(H, W, {channels or 'C'})" for count in axes)
-        raise ShapeError(f"expected {wanted} {np.dtype(dtype)}, got {image.shape} {image.dtype}; convert it first")
-    row = image[:1].nbytes
-    lies_well = image[:1].flags.c_contiguous and image.flags.aligned
-    gap = image.shape[0] > 1 and (image.strides[0] < row or image.strides[0] % image.itemsize)
-    return image if lies_well and not gap else np.ascontiguousarray(image)
-
-
-def _size(image: AnyArray) -> Size:
-    return image.shape[0], image.shape[1]
-
-
-def _same_size(image: AnyArray, alpha: AnyArray) -> Size:
-    if image.shape[:2] != alpha.shape:
-        raise ShapeError(f"a picture of {image.shape[:2]} and an alpha of {alpha.shape} do not fit; resize one of them")
-    return _size(image)
+def _picture(rgb: Rgb8) -> Rgb8:
+    rgb = laid_out(rgb, np.uint8, 3)
+    if rgb.shape[2] != 3:
+        raise ImageError(f"expected a picture (H, W, 3) uint8, got {rgb.shape}; drop an alpha channel first")
+    return rgb
 
 
 def _grid(planes: Float, count: int, size: Size) -> Float:

@@ -7,13 +7,13 @@ from typing import TypeAlias
 import numpy as np
 from PIL import ImageColor
 
-from sinet.core.composite import composite, on_paper
 from sinet.core.errors import ImageError, SinetError
 from sinet.core.grid import grid_size
-from sinet.core.resample import resize_map, resize_rgb
 from sinet.core.types import Alpha, Float, Frame, Rgb8, Size
 from sinet.media.image import load_image
 from sinet.native import filter as native
+from sinet.native.blend import composite, on_paper
+from sinet.native.resize import resize_map, resize_rgb
 
 DEFAULT_STRENGTH = 50.0
 SIGMA_AT_FULL_STRENGTH = 0.04
@@ -107,7 +107,7 @@ def lay_over(background: Background, foreground: Rgb8, frame: Frame, alpha: Alph
     """
     match background:
         case Colour(rgb):
-            return native.lay_over(foreground, np.array(rgb, np.float32).reshape(3, 1, 1), alpha)
+            return composite(foreground, np.array([[rgb]], np.uint8), alpha)
         case Picture(other):
             return composite(foreground, cover(on_paper(other), frame.size), alpha)
         case Blurred(strength):
@@ -122,7 +122,7 @@ def cover(rgb: Rgb8, size: Size) -> Rgb8:
     scale = max(size[0] / height, size[1] / width)
     cut = (min(height, max(1, round(size[0] / scale))), min(width, max(1, round(size[1] / scale))))
     top, left = (height - cut[0]) // 2, (width - cut[1]) // 2
-    return resize_rgb(np.ascontiguousarray(rgb[top : top + cut[0], left : left + cut[1]]), size)
+    return resize_rgb(rgb[top : top + cut[0], left : left + cut[1]], size)
 
 
 def blurred_background(rgb: Rgb8, alpha: Alpha, strength: float) -> Float:

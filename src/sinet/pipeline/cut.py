@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sinet.core.composite import straight_cutout, to_alpha8
 from sinet.core.types import Alpha, Alpha8, Frame, Rgb8, Rgba8
 from sinet.media.image import ImageSource, as_frame
+from sinet.native.blend import straight_cutout, to_alpha8
 from sinet.pipeline.background import Background, Transparent, lay_over
 from sinet.pipeline.refine import clean_cutout, estimate_foreground
 from sinet.pipeline.segmenter import Segmenter

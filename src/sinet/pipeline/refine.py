@@ -7,9 +7,9 @@ behind every soft pixel is estimated, so that no halo of the old background rema
 """
 
 from sinet.core.grid import grid_size
-from sinet.core.resample import resize_map, resize_rgb
 from sinet.core.types import Alpha, Float, Rgb8, Rgba8
 from sinet.native import filter as native
+from sinet.native.resize import resize_map, resize_rgb
 
 
 def refine(coarse: Alpha, rgb: Rgb8) -> Alpha:
