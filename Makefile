@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format bench docs models engine clean
+.PHONY: help demo test check format bench docs models engine wheels wasm clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,5 +71,5 @@ $(VENV)/.base: $(VENV)/.created pyproject.toml
 $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "==> installing sinet, its extras and the development tools (some minutes, once)"
 	@$(PIP) install 'pip>=25.1'
-	@$(PIP) install --constraint constraints.txt --editable '.[heic,litert,export]' --group dev --group docs
+	@$(PIP) install --constraint constraints.txt --editable '.[heic,litert,onnx,openvino,export]' --group dev --group docs
 	@touch $(VENV)/.base $@

@@ -1,6 +1,7 @@
 """What the pages say, runs: Python blocks, `sinet` commands, specs, make targets and links."""
 
 import json
+import importlib.util
 import os
 import re
 import shutil
@@ -79,6 +80,8 @@ def test_commands_on_the_page_run(page: Path, desk: Path) -> None:
     scripts = sysconfig.get_path("scripts")
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     for command in commands(page):
+        if ".onnx" in command and importlib.util.find_spec("onnxruntime") is None:
+            continue  # the extra onnx is not installed
         command = command.replace("sinet bench", "sinet bench --runs 1")
         done = subprocess.run(
             ["bash", "-c", command], env=environment, capture_output=True, text=True, errors="replace"
