@@ -1,7 +1,7 @@
 """What the pages say, runs: Python blocks, `sinet` commands, specs, make targets and links."""
 
-import json
 import importlib.util
+import json
 import os
 import re
 import shutil
