@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sinet.core import composite as slow
 from sinet.core import yuv
 from sinet.core.errors import EngineError, ImageError, ShapeError
+from sinet.core.types import Frame
 from sinet.core.yuv import Yuv420
 from sinet.native import blend
 from sinet.native.library import instruction_sets, pointer
@@ -211,3 +212,10 @@ def test_the_library_checks_every_argument(wrong: dict[str, int | None]) -> None
     blend._composite(*values.values())
     with pytest.raises(EngineError):
         blend._composite(*(values | wrong).values())
+
+
+@each_isa
+def test_a_frame_on_paper(isa: int) -> None:
+    frame = Frame(codes(1, 9, 41, 3), codes(2, 9, 41))
+    assert np.array_equal(blend.on_paper(frame), slow.on_paper(frame))
+    assert blend.on_paper(Frame(frame.rgb)) is frame.rgb

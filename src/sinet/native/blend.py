@@ -5,8 +5,9 @@ from ctypes import byref, c_int
 import numpy as np
 from numpy.typing import NDArray
 
+from sinet.core.composite import PAPER
 from sinet.core.errors import ShapeError
-from sinet.core.types import Alpha, Alpha8, AnyArray, Rgb8, Rgba8, Size
+from sinet.core.types import Alpha, Alpha8, AnyArray, Frame, Rgb8, Rgba8, Size
 from sinet.core.yuv import Yuv420
 from sinet.native.images import (
     IMAGE,
@@ -136,6 +137,11 @@ def to_alpha8(alpha: Alpha) -> Alpha8:
     source, target = pointer_and_stride(alpha), pointer_and_stride(made)
     _alpha_u8(best_isa(), *source, *target, *_size(alpha))
     return made
+
+
+def on_paper(frame: Frame) -> Rgb8:
+    """A frame's colours as they look on white paper, (H, W, 3) uint8; its own where it has no alpha."""
+    return frame.rgb if frame.alpha is None else composite_u8(frame.rgb, PAPER, frame.alpha)
 
 
 def straight_cutout(foreground: Rgb8, alpha: Alpha) -> Rgba8:

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sinet.core.composite import on_paper
 from sinet.core.errors import ModelError
 from sinet.core.postprocess import person_probability
-from sinet.core.preprocess import preprocess
-from sinet.core.resample import resize_map
 from sinet.core.spec import ModelSpec
 from sinet.core.types import Alpha, Frame, Rgb8
 from sinet.media.image import ImageSource, as_frame
+from sinet.native.blend import on_paper
+from sinet.native.resize import preprocess, resize_map
 from sinet.pipeline.refine import refine as refine_edges
 from sinet.runtime.catalog import catalog, find_model
 from sinet.runtime.engines import open_backend
