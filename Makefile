@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+WHEELS := linux-x86_64 linux-aarch64 macos-arm64 macos-x86_64 windows-x86_64
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -19,7 +20,7 @@ demo: $(VENV)/.base ## cut the person out of a photograph, and say where the pic
 	@$(BIN)/sinet cut examples/portrait.png --output demo/portrait.out.png --overwrite --quiet
 	@echo "==> the cut-out lies in demo/portrait.out.png"
 
-test: $(VENV)/.dev ## run the tests
+test: engine ## run the tests
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## format, lint, types, layers, documentation
@@ -31,7 +32,7 @@ check: $(VENV)/.dev ## format, lint, types, layers, documentation
 format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## measure every stage on this machine, then the engine against others, then the pure functions
+bench: engine ## measure every stage on this machine, then the engine against others, then the pure functions
 	@$(BIN)/sinet bench --against portrait-official
 	@$(BIN)/python benchmarks/engine.py
 	@$(BIN)/python -m pytest benchmarks
@@ -45,6 +46,14 @@ models: $(VENV)/.dev ## make the packaged models again from the checkpoints in w
 
 engine: $(VENV)/.dev ## compile the engine for this machine, if its sources changed
 	@$(BIN)/python engine/build.py
+
+wheels: $(VENV)/.dev ## build the source distribution and the wheels of every platform, in dist
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t sdist -d dist
+	@for target in $(WHEELS); do SINET_TARGET=$$target $(BIN)/python -m hatchling build -t wheel -d dist || exit 1; done
+
+wasm: $(VENV)/.dev ## compile the engine to WebAssembly, in build/wasm
+	@$(BIN)/python engine/build.py wasm wasm-relaxed
 
 clean: ## delete what was built; .venv stays
 	@rm -rf build dist site demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,13 +29,13 @@ NATIVE = ROOT / "src" / "sinet" / "native"
 ZIGLANG = "ziglang==0.17.1"
 """The one version that the package's own build asks for: the same sources give the same library everywhere."""
 
-ONCE = {"sinet.c": "-Os", "pixels.c": "-Os", "artefact.c": "-Os", "memory.c": "-O3"}
 PER_ISA = "kernels.c"
+"""Compiled once for each instruction set, with all that it includes; every other source once, for size."""
 
 COMPILE = (
     *("-std=c11", "-ffreestanding", "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno"),
     *("-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"),
-    *("-fno-stack-protector", "-Wall", "-Wextra", "-Werror=implicit-function-declaration"),
+    *("-fno-unwind-tables", "-fno-stack-protector", "-Wall", "-Wextra", "-Werror=implicit-function-declaration"),
 )
 # The vectors are in the source, and so is what is worth unrolling: guessing at more costs a fifth of the size, no time.
 ZIG_ONLY = ("-fno-vectorize", "-mllvm", "-unroll-runtime=false")
@@ -68,11 +69,15 @@ class Target:
     isas: dict[str, tuple[str, ...]] = field(default_factory=lambda: ONE_ISA)
     flags: tuple[str, ...] = ("-fPIC",)
     linker: str = "cc"
+    level: str = "-O3"
 
 
 def wasm(library: str, *flags: str) -> Target:
-    """WebAssembly with vectors of 128 bits; its linker knows options that `zig cc` does not pass on."""
-    return Target("wasm32-freestanding", library, None, LINK_WASM, flags=flags, linker="wasm-ld")
+    """WebAssembly with vectors of 128 bits. Its linker knows options that `zig cc` does not pass on.
+
+    Whoever runs it compiles it once more, so that optimising for size costs no time.
+    """
+    return Target("wasm32-freestanding", library, None, LINK_WASM, flags=flags, linker="wasm-ld", level="-Os")
 
 
 LINUX = "manylinux_2_17_{0}.manylinux2014_{0}.musllinux_1_1_{0}"
@@ -140,11 +145,19 @@ def run(command: list[str | Path]) -> None:
         raise BuildError(f"the compiler failed: {shlex.join(map(str, command))}{hint if missing else ''}")
 
 
+def once() -> list[str]:
+    """The sources that are compiled for the plainest instruction set alone."""
+    included = re.findall(r'^#include "(\w+\.c)"', (ENGINE / PER_ISA).read_text(encoding="utf-8"), re.MULTILINE)
+    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in {PER_ISA, *included})
+
+
 def compile_objects(name: str, folder: Path) -> list[Path]:
     """Compile all sources for a target into `folder`, several at a time."""
     target, ours = TARGETS[name], () if own_compiler(name) else ZIG_ONLY
-    rows = [(Path(source).stem, [level, source]) for source, level in ONCE.items()]
-    rows += [(f"kernels_{isa}", ["-O3", PER_ISA, f"-DSINET_ISA={isa}", *flags]) for isa, flags in target.isas.items()]
+    rows = [(Path(source).stem, ["-Os", source]) for source in once()]
+    rows += [
+        (f"kernels_{isa}", [target.level, PER_ISA, f"-DSINET_ISA={isa}", *flags]) for isa, flags in target.isas.items()
+    ]
 
     def compile_one(row: tuple[str, list[str]]) -> Path:
         made = folder / f"{row[0]}.o"

@@ -31,6 +31,9 @@ class EngineHook(BuildHookInterface[Any]):
         if self.target_name != "wheel":
             return
         name = os.environ.get("SINET_TARGET") or engine.host()
+        fitting = [target for target, row in engine.TARGETS.items() if row.wheel]
+        if name not in fitting:
+            raise engine.BuildError(f"SINET_TARGET={name}: no wheel is made for it, only for {', '.join(fitting)}")
         library = engine.build(name)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{engine.TARGETS[name].wheel}"
