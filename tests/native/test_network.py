@@ -5,6 +5,8 @@ That it computes the trained function is `test_parity.py`.
 
 import dataclasses
 import gc
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -262,3 +264,26 @@ def test_outputs_follow_the_classes(members: ModuleType) -> None:
         assert Network(members.artefact(config)).outputs == outputs
     with pytest.raises(EngineError, match="configuration"):  # with one class the gate lets nothing pass
         Network(members.artefact(dataclasses.replace(config, classes=1)))
+
+
+@pytest.mark.parametrize("ending", ["", "raise SystemExit(0)", "import signal; signal.raise_signal(signal.SIGINT)"])
+def test_the_process_ends_in_the_midst_of_shared_runs(ending: str) -> None:
+    code = f"""
+import threading, time
+import numpy as np
+from sinet.native import network
+from sinet.runtime.catalog import model_path
+network.usable_cores = lambda: 2
+shared = network.Network(model_path("portrait-official", ".safetensors").read_bytes(), threads=2)
+x = np.zeros((1, 3, 64, 64), np.float32)
+def work():
+    while True:
+        shared.run(x)
+for _ in range(2):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.2)
+{ending}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    assert done.returncode == (-2 if "SIGINT" in ending else 0)
+    assert done.stderr.count("Traceback") == ("SIGINT" in ending)
