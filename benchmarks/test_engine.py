@@ -58,5 +58,5 @@ def test_each_instruction_set_is_worth_having(isa: int) -> None:
 
 
 def test_cost_grows_with_the_pixels() -> None:
-    prices = [row.ns_per_pixel for row in time_sizes(native(), 20, lambda: None)]
+    prices = [row.ns_per_pixel for row in time_sizes(native(), RUNS, lambda: None)]
     assert max(prices) < OF_THE_CHEAPEST_PIXEL * min(prices)
