@@ -15,7 +15,6 @@ from sinet.core.types import Rgb8
 from sinet.media.image import load_image
 from sinet.media.sinks import encode_image
 from sinet.native.resize import preprocess
-from sinet.native.resize import preprocess
 from sinet.pipeline.cut import cut
 from sinet.pipeline.refine import clean_cutout, refine
 from sinet.pipeline.segmenter import Segmenter
