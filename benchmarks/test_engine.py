@@ -4,11 +4,13 @@ The limits are generous, about half as much again as was measured when they were
 that no longer does what it was written for, and not the weather.
 """
 
+import time
+
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from sinet.evaluation.engine import time_sizes
+from sinet.evaluation.engine import SIZES
 from sinet.evaluation.floor import Floor
 from sinet.evaluation.latency import interleave
 from sinet.native.library import instruction_sets
@@ -24,7 +26,7 @@ MACS = 63_866_208
 OF_ONNX_RUNTIME = 0.9
 OF_THE_SET_BEFORE = 0.9
 OF_THE_FLOOR = 3.0
-OF_THE_CHEAPEST_PIXEL = 1.3
+OF_THE_CHEAPEST_PIXEL = 1.5
 
 
 def native(isa: int | None = None) -> Network:
@@ -58,5 +60,16 @@ def test_each_instruction_set_is_worth_having(isa: int) -> None:
 
 
 def test_cost_grows_with_the_pixels() -> None:
-    prices = [row.ns_per_pixel for row in time_sizes(native(), RUNS, lambda: None)]
+    """By processor time: on a busy machine no large run passes without others' turns in between."""
+    network, rng = native(), np.random.default_rng(0)
+
+    def least_ns_per_pixel(size: tuple[int, int]) -> float:
+        x, least = rng.normal(size=(1, 3, *size)).astype(np.float32), float("inf")
+        for _ in range(30):
+            begun = time.thread_time_ns()
+            network.run(x)
+            least = min(least, time.thread_time_ns() - begun)
+        return least / (size[0] * size[1])
+
+    prices = [least_ns_per_pixel(size) for size in SIZES]
     assert max(prices) < OF_THE_CHEAPEST_PIXEL * min(prices)
