@@ -31,11 +31,7 @@
 
 const struct kernels NAMED(kernels_, SINET_ISA) = {
     .name = ISA_NAME,
-    .lanes = LANES,
-    .model_size = model_size,
-    .model_build = model_build,
-    .workspace_size = workspace_size,
-    .workspace_prepare = workspace_prepare,
+    .shape = {LANES, BLOCK, TILE},
     .run_step = run_step,
     .run_part = run_part,
     .resize_scratch_size = resize_scratch_size,

@@ -49,12 +49,8 @@ struct windows {
 
 struct kernels {
     const char *name; /* "baseline", "avx2", "avx512", "neon", "simd128", "relaxed" */
-    int lanes;        /* floats in a vector */
+    struct shape shape;
     /* network.c */
-    int64_t (*model_size)(const struct config *config);
-    int (*model_build)(const struct artefact *artefact, const struct config *config, struct model *model);
-    int64_t (*workspace_size)(const struct model *model, int height, int width, int threads);
-    void (*workspace_prepare)(const struct model *model, int height, int width, int threads, void *memory);
     void (*run_step)(const struct model *model, void *workspace, int step, int part, const float *input, float *logits);
     void (*run_part)(const struct model *model, void *workspace, int part, const float *input, float *logits);
     /* resize.c */

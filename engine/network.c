@@ -1,5 +1,4 @@
-/* The forward pass of a SINet: model_build reads an artefact, layout divides a workspace, and run_step walks through
- * the network.
+/* The forward pass of a SINet: run_step walks through the network, one step after another.
  *
  * Feature maps are planes of floats, one channel after another, rows dense, and vectors run along the pixels. Every map
  * at a quarter or an eighth of the input has a multiple of 16 pixels, so pointwise convolutions, most of the work, waste
@@ -27,570 +26,6 @@ enum { BLOCK = 6, TILE = 2 };
 #else
 enum { BLOCK = 4, TILE = 2 };
 #endif
-/* The channels that are left over go in blocks of this many. */
-enum { REST = 2 };
-/* Loops over a tile are unrolled whole, whatever the compiler thinks of their length: what they index is registers. */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define ROLL _Pragma("clang loop unroll(disable)")
-#else
-#define UNROLL _Pragma("GCC unroll 32")
-#define ROLL _Pragma("GCC unroll 1")
-#endif
-/* Rows and vectors of a tile of a depthwise convolution. */
-enum { ROWS = 4, COLUMNS = 2 };
-/* Floats that may be read before the first row of a map and beyond its last, and written beyond it. */
-enum { SLACK = 64 };
-/* Rows that the head keeps: enlarged both ways, and along the rows only. Powers of two. */
-enum { RING = 8, WIDE = 4 };
-/* Pixels that the last convolution of the encoder joins and activates at a time. */
-enum { CHUNK = 64 };
-
-static ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-static int least(int a, int b) { return a < b ? a : b; }
-static int most(int a, int b) { return a > b ? a : b; }
-
-static int gcd(int a, int b) {
-    while (b) {
-        int rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-static int lcm(int a, int b) { return a / gcd(a, b) * b; }
-
-/* --- building a model ------------------------------------------------------------------------------------------- */
-
-/* Memory is handed out from a block; with no block at all, it is only counted. */
-struct arena {
-    char *base;
-    ptrdiff_t used;
-};
-
-static void *take(struct arena *arena, ptrdiff_t bytes) {
-    void *taken = arena->base ? arena->base + arena->used : NULL;
-    arena->used += round_up(bytes, 64);
-    return taken;
-}
-
-static float *take_floats(struct arena *arena, ptrdiff_t count) { return take(arena, count * (ptrdiff_t)sizeof(float)); }
-
-/* One walk reads the weights, or, without an artefact, counts what they need. */
-struct builder {
-    struct arena arena;
-    const struct artefact *artefact;
-    int error;
-    char name[96]; /* of the tensor, grown and cut back along the walk */
-    int length;
-};
-
-static int push(struct builder *b, const char *text) {
-    int before = b->length;
-    while (*text && b->length < (int)sizeof b->name - 1) b->name[b->length++] = *text++;
-    b->name[b->length] = 0;
-    return before;
-}
-
-static int push_number(struct builder *b, const char *text, int number) {
-    char digits[4] = {(char)('0' + number / 10), (char)('0' + number % 10), '.', 0};
-    int before = push(b, text);
-    push(b, number < 10 ? digits + 1 : digits);
-    return before;
-}
-
-static void cut(struct builder *b, int length) {
-    b->length = length;
-    b->name[length] = 0;
-}
-
-/* The raw bytes of a tensor; null while counting or after an error. */
-static const unsigned char *find(struct builder *b, const char *name, size_t count) {
-    const unsigned char *data = NULL;
-    if (!b->artefact || b->error) return NULL;
-    int before = push(b, name);
-    b->error = artefact_tensor(b->artefact, b->name, count, &data);
-    cut(b, before);
-    return b->error ? NULL : data;
-}
-
-static float read_float(const unsigned char *data, ptrdiff_t index) {
-    float value;
-    __builtin_memcpy(&value, data + 4 * index, 4); /* little-endian, as every target of the engine is */
-    return value;
-}
-
-static const float *tensor(struct builder *b, const char *name, int count) {
-    const unsigned char *data = find(b, name, (size_t)count);
-    float *values = take_floats(&b->arena, count);
-    for (int i = 0; data && i < count; i++) values[i] = read_float(data, i);
-    return values;
-}
-
-/* Channels after blocks of BLOCK and the rest in blocks of REST. */
-static int padded(int outputs) { return outputs / BLOCK * BLOCK + (int)round_up(outputs % BLOCK, REST); }
-
-static int block_at(int output, int outputs) { return output + BLOCK <= outputs ? BLOCK : REST; }
-
-/* Bring rows of weights (float32, outputs x inputs, of any alignment) into the order of struct pointwise. `scale`, if
- * any, holds one factor for each input. */
-static void pack(float *packed, const unsigned char *weights, int outputs, int inputs, const float *scale) {
-    for (int first = 0, block; first < outputs; first += block) {
-        block = block_at(first, outputs);
-        for (int i = 0; i < inputs; i++)
-            for (int c = first; c < first + block; c++) {
-                float weight = c < outputs ? read_float(weights, (ptrdiff_t)c * inputs + i) : 0;
-                *packed++ = scale ? weight * scale[i] : weight;
-            }
-    }
-}
-
-/* Outputs [first, first + outputs) of the `total` of a convolution. One without biases gets zeros. */
-static struct pointwise pointwise(struct builder *b, const char *name, int first, int outputs, int inputs, int total,
-                                  int biased) {
-    int before = push(b, name);
-    const unsigned char *weights = find(b, "weight", (size_t)total * (size_t)inputs);
-    const unsigned char *biases = biased ? find(b, "bias", (size_t)total) : NULL;
-    cut(b, before);
-    float *packed = take_floats(&b->arena, (ptrdiff_t)padded(outputs) * inputs);
-    float *bias = take_floats(&b->arena, padded(outputs));
-    if (weights && !b->error) {
-        pack(packed, weights + 4 * (ptrdiff_t)first * inputs, outputs, inputs, NULL);
-        for (int c = 0; c < padded(outputs); c++) bias[c] = biases && c < outputs ? read_float(biases, first + c) : 0;
-    }
-    return (struct pointwise){inputs, outputs, packed, bias};
-}
-
-static void build_branch(struct builder *b, struct branch *branch, const struct branch_config *config, int half) {
-    int kernel = config->kernel;
-    branch->pool = config->pool;
-    branch->depthwise = (struct depthwise){half, kernel, tensor(b, "depthwise.weight", half * kernel * kernel),
-                                           tensor(b, "depthwise.bias", half), tensor(b, "act.slope", half)};
-    branch->pointwise = pointwise(b, "pointwise.", 0, half, half, half, 1);
-}
-
-static void build_module(struct builder *b, struct module *module, const struct module_config *config, int inputs) {
-    int half = config->width / 2, quarter = half / 2;
-    module->inputs = inputs;
-    module->width = config->width;
-    module->reduce[0] = pointwise(b, "reduce.", 0, quarter, inputs / 2, half, 0);
-    module->reduce[1] = pointwise(b, "reduce.", quarter, half - quarter, inputs / 2, half, 0);
-    for (int i = 0; i < 2; i++) {
-        int before = push_number(b, "branches.", i);
-        build_branch(b, &module->branches[i], &config->branches[i], half);
-        cut(b, before);
-    }
-    module->residual = inputs == config->width ? tensor(b, "residual", inputs) : NULL;
-    module->slope = tensor(b, "act.slope", config->width);
-}
-
-static struct dense dense(struct builder *b, int layer, int inputs, int outputs) {
-    struct dense made = {inputs, outputs, NULL, NULL, NULL};
-    int before = push_number(b, "excitation.", 2 * layer);
-    made.weights = tensor(b, "weight", outputs * inputs);
-    made.bias = tensor(b, "bias", outputs);
-    cut(b, before);
-    push_number(b, "excitation.", 2 * layer + 1);
-    made.slope = tensor(b, "slope", outputs);
-    cut(b, before);
-    return made;
-}
-
-static void build_down(struct builder *b, struct down *down, const struct stage_config *config, int inputs) {
-    int before = push(b, "down."), inner = inputs / config->reduction;
-    down->inputs = inputs;
-    down->outputs = config->down;
-    down->depthwise = tensor(b, "depthwise.weight", 9 * inputs);
-    down->layers = config->reduction == 1 ? 1 : 2;
-    down->excitation[0] = dense(b, 0, inputs, down->layers == 1 ? inputs : inner);
-    if (down->layers == 2) down->excitation[1] = dense(b, 1, inner, inputs);
-    down->weights = tensor(b, "pointwise.weight", config->down * inputs);
-    down->bias = tensor(b, "pointwise.bias", config->down);
-    down->slope = tensor(b, "act.slope", config->down);
-    cut(b, before);
-}
-
-/* Gives the channels of the joined output. */
-static int build_stage(struct builder *b, struct stage *stage, const struct stage_config *config, int inputs) {
-    int channels = config->down;
-    build_down(b, &stage->down, config, inputs);
-    stage->modules = config->modules;
-    for (int i = 0; i < config->modules; i++) {
-        int before = push_number(b, "squeezes.", i);
-        build_module(b, &stage->module[i], &config->module[i], channels);
-        cut(b, before);
-        channels = config->module[i].width;
-    }
-    channels += config->down;
-    stage->join_scale = tensor(b, "join.scale", channels);
-    stage->join_bias = tensor(b, "join.bias", channels);
-    stage->join_slope = tensor(b, "act.slope", channels);
-    return channels;
-}
-
-static void build_weights(struct builder *b, struct model *model, const struct config *config) {
-    model->stem = pointwise(b, "stem.0.", 0, config->stem, 27, config->stem, 1);
-    model->stem_slope = tensor(b, "stem.1.slope", config->stem);
-    int channels = config->stem;
-    for (int i = 0; i < 2; i++) {
-        int before = push_number(b, "stages.", i);
-        channels = build_stage(b, &model->stages[i], &config->stages[i], channels);
-        cut(b, before);
-    }
-    const struct stage_config *first = &config->stages[0];
-    model->coarse = pointwise(b, "coarse.", 0, config->classes, channels, config->classes, 1);
-    model->project =
-        pointwise(b, "gate.project.", 0, config->classes, first->module[first->modules - 1].width, config->classes, 1);
-    model->project_slope = tensor(b, "gate.act.slope", config->classes);
-    model->detail_scale = tensor(b, "gate.detail_scale", config->classes);
-    model->fused_scale = tensor(b, "gate.fused.scale", config->classes);
-    model->fused_bias = tensor(b, "gate.fused.bias", config->classes);
-    model->head = tensor(b, "head.weight", model->outputs * config->classes * 9);
-}
-
-static void add_step(struct model *model, enum step_kind kind, int stage, int module) {
-    static const char kinds[][11] = {"stem",   "depthwise", "pointwise", "reduce", "branches",
-                                     "enlarge", "coarse",   "gate",      "head"};
-    struct step *step = &model->step[model->steps++];
-    struct builder name = {.length = 0};
-    *step = (struct step){kind, stage, module, {0}};
-    if (stage >= 0) {
-        push_number(&name, "stage ", stage + 1);
-        name.name[name.length - 1] = ' '; /* a point stood there */
-        if (module >= 0) {
-            push_number(&name, "module ", module);
-            name.name[name.length - 1] = ' ';
-        } else {
-            push(&name, "down ");
-        }
-    }
-    push(&name, kinds[kind]);
-    for (int i = 0; i < name.length && i < (int)sizeof step->name - 1; i++) step->name[i] = name.name[i];
-}
-
-/* Whether a branch works on a smaller, padded copy; a very large kernel does, for what its borders ask. */
-static int squeezed(const struct branch *branch) { return branch->pool > 1 || branch->depthwise.kernel > 9; }
-
-static void list_steps(struct model *model) {
-    model->steps = 0;
-    add_step(model, STEM, -1, -1);
-    for (int s = 0; s < 2; s++) {
-        add_step(model, DEPTHWISE, s, -1);
-        add_step(model, DOWN, s, -1);
-        for (int m = 0; m < model->stages[s].modules; m++) {
-            add_step(model, REDUCE, s, m);
-            add_step(model, BRANCHES, s, m);
-            const struct branch *branches = model->stages[s].module[m].branches;
-            if (squeezed(&branches[0]) || squeezed(&branches[1])) add_step(model, ENLARGE, s, m);
-        }
-    }
-    add_step(model, COARSE, -1, -1);
-    add_step(model, GATE, -1, -1);
-    add_step(model, HEAD, -1, -1);
-}
-
-static int size_multiple(const struct config *config) {
-    int multiple = 32;
-    for (int s = 0; s < 2; s++)
-        for (int m = 0; m < config->stages[s].modules; m++)
-            for (int i = 0; i < 2; i++)
-                multiple = lcm(multiple, (4 << s) * config->stages[s].module[m].branches[i].pool);
-    return multiple;
-}
-
-static int build(const struct artefact *artefact, const struct config *config, struct model *model, int64_t *bytes) {
-    struct builder b = {.arena = {(char *)(artefact ? model : NULL), 0}, .artefact = artefact};
-    take(&b.arena, sizeof *model);
-    model->classes = config->classes;
-    model->outputs = config->classes == 2 ? 1 : config->classes;
-    model->multiple = size_multiple(config);
-    build_weights(&b, model, config);
-    list_steps(model);
-    if (bytes) *bytes = b.arena.used;
-    return b.error;
-}
-
-static int64_t model_size(const struct config *config) {
-    struct model scratch;
-    int64_t bytes;
-    build(NULL, config, &scratch, &bytes);
-    return bytes;
-}
-
-static int model_build(const struct artefact *artefact, const struct config *config, struct model *model) {
-    return build(artefact, config, model, NULL);
-}
-
-/* --- dividing a workspace --------------------------------------------------------------------------------------- */
-
-/* Planes of floats; a channel is `plane` floats after the one before it, a row `row` after the row above. */
-struct map {
-    float *data;
-    ptrdiff_t plane;
-    int row, height, width;
-};
-
-/* Bilinear enlargement with aligned corners along one axis: output i is the sum of three inputs from first[i] on. */
-struct points {
-    int from, to;
-    int *first;
-    float (*weight)[3];
-};
-
-/* The same along rows, a vector of outputs at a time: the sum of `taps` inputs, each times a vector of weights. */
-struct across {
-    int from, to, taps;
-    int *first;     /* one for each vector */
-    float *weights; /* taps x LANES for each vector */
-};
-
-struct enlargement {
-    struct points down;
-    struct across across;
-};
-
-struct stage_space {
-    struct map strided;     /* depthwise output of the down-sampling */
-    float *mean;            /* of each of its channels */
-    struct map down;        /* output of the down-sampling, kept for the join */
-    struct map features[2]; /* outputs of modules, in place where there is a residual */
-    struct map reduced;
-    struct enlargement enlarge[MAX_POOL + 1]; /* those of the pools that occur */
-};
-
-struct workspace {
-    struct workspace_head head;
-    _Alignas(64) int arrived; /* threads that wait at the barrier */
-    _Alignas(64) int phase;   /* barriers passed */
-    struct map stem, coarse, gate;
-    float *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
-    struct stage_space stages[2];
-    struct enlargement twice, fourfold; /* of the coarse answer; of the gate's, in two steps of two */
-    float *zero;                        /* a row that stands for all rows outside a map */
-    float *scratch;                     /* of thread 0; those of the others follow */
-    ptrdiff_t scratch_floats;
-};
-
-static float *take_slack(struct arena *arena, ptrdiff_t floats) {
-    float *taken = take_floats(arena, floats + 2 * SLACK);
-    return taken ? taken + SLACK : NULL;
-}
-
-/* Room for the overrun of the last row; no two channels at a distance that falls into the same sets of a cache. */
-static ptrdiff_t plane_floats(ptrdiff_t pixels) { return round_up(pixels, 16) + 16; }
-
-static struct map take_map(struct arena *arena, int channels, int height, int width) {
-    ptrdiff_t plane = plane_floats((ptrdiff_t)height * width);
-    return (struct map){take_slack(arena, channels * plane), plane, width, height, width};
-}
-
-static int taps_limit(int from, int to) { return least(from, LANES * from / to + 4); }
-
-static void take_enlargement(struct arena *arena, struct enlargement *e, const int from[2], const int to[2]) {
-    int vectors = (to[1] + LANES - 1) / LANES;
-    e->down = (struct points){from[0], to[0], take(arena, to[0] * (ptrdiff_t)sizeof(int)),
-                              take(arena, to[0] * (ptrdiff_t)sizeof(float[3]))};
-    e->across = (struct across){from[1], to[1], taps_limit(from[1], to[1]),
-                                take(arena, vectors * (ptrdiff_t)sizeof(int)),
-                                take_floats(arena, (ptrdiff_t)vectors * taps_limit(from[1], to[1]) * LANES)};
-}
-
-/* Rows of a map that are worked on together: whole vectors of pixels at any width of vector. */
-static int band_rows(int width) { return most(ROWS, 16 / gcd(width, 16)); }
-
-static ptrdiff_t band_floats(int width) { return round_up((ptrdiff_t)band_rows(width) * width, 16); }
-
-static struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data) {
-    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
-    int padding = branch->depthwise.kernel / 2, row = width + padding;
-    return (struct map){data, padding + (ptrdiff_t)height * row, row, height, width};
-}
-
-static struct map small_map(const struct branch *branch, const struct map *reduced, float *data) {
-    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
-    return (struct map){data, plane_floats((ptrdiff_t)height * width), width, height, width};
-}
-
-struct needs {
-    ptrdiff_t pooled, small, scratch;
-};
-
-static void need(ptrdiff_t *floats, ptrdiff_t more) {
-    if (*floats < more) *floats = more;
-}
-
-static void need_for_branch(struct needs *n, const struct branch *branch, const struct map *reduced) {
-    int channels = branch->depthwise.channels, rows = reduced->height;
-    if (squeezed(branch)) {
-        need(&n->pooled, channels * pooled_map(branch, reduced, NULL).plane);
-        need(&n->small, channels * small_map(branch, reduced, NULL).plane);
-        need(&n->scratch, (ptrdiff_t)(rows / branch->pool + 4) * (reduced->width + SLACK) + reduced->plane);
-    }
-    need(&n->scratch, channels * (band_floats(reduced->width / branch->pool) + 16));
-}
-
-static int stage_width(const struct stage *stage) {
-    int width = 0;
-    for (int m = 0; m < stage->modules; m++) width = most(width, stage->module[m].width);
-    return width;
-}
-
-static void layout_stage(struct arena *arena, struct needs *n, struct stage_space *space, const struct stage *stage,
-                         int height, int width) {
-    const struct down *down = &stage->down;
-    int widest = stage_width(stage), again = 0;
-    for (int m = 1; m < stage->modules; m++) again |= !stage->module[m].residual;
-    space->strided = take_map(arena, down->inputs, height, width);
-    space->mean = take_floats(arena, down->inputs);
-    space->down = take_map(arena, down->outputs, height, width);
-    space->features[0] = take_map(arena, widest, height, width);
-    space->features[1] = again ? take_map(arena, widest, height, width) : space->features[0];
-    space->reduced = take_map(arena, widest / 2, height, width);
-    for (int pool = 0; pool <= MAX_POOL; pool++) space->enlarge[pool].down.to = 0;
-    for (int m = 0; m < stage->modules; m++)
-        for (int i = 0; i < 2; i++) {
-            const struct branch *branch = &stage->module[m].branches[i];
-            struct enlargement *e = &space->enlarge[branch->pool];
-            need_for_branch(n, branch, &space->reduced);
-            if (squeezed(branch) && !e->down.to)
-                take_enlargement(arena, e, (int[2]){height / branch->pool, width / branch->pool},
-                                 (int[2]){height, width});
-        }
-    need(&n->scratch, (ptrdiff_t)padded(down->outputs) * down->inputs + 3 * down->inputs);
-}
-
-/* Divide the memory, or, without any, count what is needed. */
-static int64_t layout(const struct model *model, int height, int width, int threads, struct workspace *space,
-                      void *memory) {
-    struct arena arena = {memory, 0};
-    struct needs n = {0, 0, 0};
-    int classes = model->classes;
-    take(&arena, sizeof *space);
-    space->head.model = model;
-    space->head.height = height;
-    space->head.width = width;
-    space->head.threads = threads;
-    space->arrived = space->phase = 0;
-    space->stem = take_map(&arena, model->stem.outputs, height / 2, width / 2);
-    for (int s = 0; s < 2; s++)
-        layout_stage(&arena, &n, &space->stages[s], &model->stages[s], height >> (s + 2), width >> (s + 2));
-    space->coarse = take_map(&arena, classes, height / 8, width / 8);
-    space->gate = take_map(&arena, classes, height / 4, width / 4);
-    take_enlargement(&arena, &space->twice, (int[2]){height / 8, width / 8}, (int[2]){height / 4, width / 4});
-    take_enlargement(&arena, &space->fourfold, (int[2]){height / 4, width / 4}, (int[2]){height, width});
-    need(&n.scratch, 27 * (ptrdiff_t)(width / 2 + SLACK));                          /* stem */
-    need(&n.scratch, (ptrdiff_t)(height / 4) * (width / 4) + 2 * SLACK);            /* a joined plane */
-    need(&n.scratch, (ptrdiff_t)model->coarse.inputs * CHUNK);                      /* coarse */
-    need(&n.scratch, classes * (ptrdiff_t)(2 * width + SLACK) + width / 8 + SLACK); /* gate */
-    need(&n.scratch, classes * (ptrdiff_t)(RING + WIDE) * (width + 2 * SLACK));     /* head */
-    for (int i = 0; i < 2; i++) {
-        space->pooled[i] = take_slack(&arena, n.pooled);
-        space->small[i] = take_slack(&arena, n.small);
-    }
-    space->zero = take_slack(&arena, width + SLACK);
-    space->scratch_floats = round_up(n.scratch, 16) + 2 * SLACK;
-    space->scratch = take_floats(&arena, threads * space->scratch_floats);
-    return arena.used;
-}
-
-static int64_t workspace_size(const struct model *model, int height, int width, int threads) {
-    struct workspace scratch;
-    return layout(model, height, width, threads, &scratch, NULL);
-}
-
-static void fill_points(const struct points *points) {
-    float step = points->to > 1 ? (float)(points->from - 1) / (float)(points->to - 1) : 0;
-    for (int i = 0; i < points->to; i++) {
-        float place = step * (float)i;
-        int first = least((int)place, points->from - 1);
-        points->first[i] = first;
-        points->weight[i][0] = 1 - (place - (float)first);
-        points->weight[i][1] = place - (float)first;
-        points->weight[i][2] = 0;
-    }
-}
-
-/* From points that enlarge by two, those that do so twice; an output twice as far lies between two that reach over at
- * most three inputs. */
-static void fill_points_twice(const struct points *points, const struct points *half) {
-    struct points again = {half->to, points->to, points->first, points->weight};
-    fill_points(&again);
-    for (int i = points->to - 1; i >= 0; i--) {
-        int near = points->first[i], far = least(near + 1, half->to - 1), base = half->first[near];
-        float a = points->weight[i][0], b = points->weight[i][1], sum[4] = {0, 0, 0, 0};
-        for (int k = 0; k < 2; k++) {
-            sum[k] += a * half->weight[near][k];
-            sum[half->first[far] - base + k] += b * half->weight[far][k];
-        }
-        points->first[i] = base;
-        for (int k = 0; k < 3; k++) points->weight[i][k] = sum[k];
-    }
-}
-
-/* The inputs that a vector of outputs reaches over are those from the first of its first lane on. */
-static int taps_needed(const struct points *points) {
-    int taps = 1;
-    for (int start = 0; start < points->to; start += LANES)
-        for (int i = start; i < points->to && i < start + LANES; i++)
-            for (int k = 0; k < 3; k++)
-                if (points->weight[i][k] != 0)
-                    taps = most(taps, least(points->first[i] + k, points->from - 1) - points->first[start] + 1);
-    return taps;
-}
-
-static void fill_across(struct across *across, const struct points *points) {
-    int vectors = (across->to + LANES - 1) / LANES, from = across->from;
-    across->taps = least(across->taps, taps_needed(points));
-    for (int v = 0; v < vectors; v++) {
-        int first = least(points->first[v * LANES], from - across->taps);
-        float *weights = across->weights + (ptrdiff_t)v * across->taps * LANES;
-        across->first[v] = first;
-        for (int i = 0; i < across->taps * LANES; i++) weights[i] = 0;
-        for (int lane = 0; lane < LANES && v * LANES + lane < across->to; lane++) {
-            int place = v * LANES + lane;
-            for (int k = 0; k < 3; k++) {
-                int tap = least(points->first[place] + k, from - 1) - first;
-                if (points->weight[place][k] != 0) weights[tap * LANES + lane] += points->weight[place][k];
-            }
-        }
-    }
-}
-
-/* Fill the tables of an enlargement; `points` is scratch for the longer side. */
-static void fill_enlargement(struct enlargement *e, int times, float *scratch) {
-    struct points *down = &e->down;
-    for (int axis = 0; axis < 2; axis++) {
-        struct points points = axis ? (struct points){e->across.from, e->across.to, NULL, NULL} : *down;
-        struct points half = {points.from, 2 * points.from, NULL, NULL};
-        if (axis) {
-            points.first = (int *)scratch;
-            points.weight = (float(*)[3])(scratch + points.to);
-            scratch += 4 * (ptrdiff_t)points.to;
-        }
-        half.first = (int *)scratch;
-        half.weight = (float(*)[3])(scratch + half.to);
-        if (times == 2) {
-            fill_points(&half);
-            fill_points_twice(&points, &half);
-        } else {
-            fill_points(&points);
-        }
-        if (axis) fill_across(&e->across, &points);
-    }
-}
-
-static void workspace_prepare(const struct model *model, int height, int width, int threads, void *memory) {
-    struct workspace *space = memory;
-    layout(model, height, width, threads, space, memory);
-    for (ptrdiff_t i = -SLACK; i < width + 2 * SLACK; i++) space->zero[i] = 0;
-    for (int s = 0; s < 2; s++)
-        for (int pool = 1; pool <= MAX_POOL; pool++)
-            if (space->stages[s].enlarge[pool].down.to)
-                fill_enlargement(&space->stages[s].enlarge[pool], 1, space->scratch);
-    fill_enlargement(&space->twice, 1, space->scratch);
-    fill_enlargement(&space->fourfold, 2, space->scratch);
-}
 
 /* --- the parts of the walk -------------------------------------------------------------------------------------- */
 
@@ -608,7 +43,7 @@ struct range {
 
 /* This thread's share of `count` units. */
 static struct range share(const struct context *ctx, int count) {
-    int threads = ctx->space->head.threads;
+    int threads = ctx->space->threads;
     return (struct range){(int)((int64_t)count * ctx->part / threads),
                           (int)((int64_t)count * (ctx->part + 1) / threads)};
 }
@@ -634,22 +69,32 @@ INLINE void pointwise_tile(int block, int tile, const struct pointwise *conv, co
                            ptrdiff_t in_plane, float *out, ptrdiff_t out_plane, int channel, ptrdiff_t pixel,
                            const struct finish *finish) {
     vf sum[BLOCK][TILE];
+    UNROLL
     for (int c = 0; c < block; c++)
+        UNROLL
         for (int v = 0; v < tile; v++) sum[c][v] = vset(conv->bias[channel + c]);
     in += pixel;
+    UNROLL_TWICE
     for (int i = 0; i < conv->inputs; i++, in += in_plane, weights += block) {
         vf x[TILE];
+        UNROLL
         for (int v = 0; v < tile; v++) x[v] = vload(in + v * LANES);
+        UNROLL
         for (int c = 0; c < block; c++) {
             vf weight = vset(weights[c]);
+            UNROLL
             for (int v = 0; v < tile; v++) sum[c][v] = vfma(x[v], weight, sum[c][v]);
         }
     }
-    for (int c = 0; c < block && channel + c < conv->outputs; c++)
+    UNROLL
+    for (int c = 0; c < block; c++) {
+        if (channel + c == conv->outputs) break;
+        UNROLL
         for (int v = 0; v < tile; v++) {
             ptrdiff_t at = pixel + v * LANES;
             vstore(out + (channel + c) * out_plane + at, finished(sum[c][v], finish, channel + c, at));
         }
+    }
 }
 
 INLINE void pointwise_strip(int tile, const struct pointwise *conv, const float *in, ptrdiff_t in_plane, float *out,
@@ -724,11 +169,15 @@ INLINE void depthwise_tile(int kernel, int tile, const float *const *rows, int c
 INLINE void depthwise_columns(int kernel, int tile, const float *const *rows, int column, int count, int width,
                               const float *weights, const struct borders *borders, vf bias, vf slope, float *out) {
     vf sum[ROWS][COLUMNS];
+    UNROLL
     for (int o = 0; o < ROWS; o++)
+        UNROLL
         for (int v = 0; v < tile; v++) sum[o][v] = bias;
     depthwise_tile(kernel, tile, rows, column, width, weights, borders, sum);
+    UNROLL
     for (int o = 0; o < ROWS; o++, out += width) {
         if (o == count) break;
+        UNROLL
         for (int v = 0; v < tile; v++) vstore(out + column + v * LANES, prelu(sum[o][v], slope));
     }
 }
@@ -773,14 +222,18 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
 INLINE void across_rows(int rows, const struct across *across, const float *in, ptrdiff_t in_row, float *out,
                         ptrdiff_t out_row) {
     const float *weights = across->weights;
+    UNROLL
     for (int v = 0; v * LANES < across->to; v++) {
         const float *from = in + across->first[v];
         vf sum[ROWS];
+        UNROLL
         for (int r = 0; r < rows; r++) sum[r] = vset(0);
         for (int k = 0; k < across->taps; k++, weights += LANES) {
             vf weight = vload(weights);
+            UNROLL
             for (int r = 0; r < rows; r++) sum[r] = vfma(vset(from[r * in_row + k]), weight, sum[r]);
         }
+        UNROLL
         for (int r = 0; r < rows; r++) vstore(out + r * out_row + v * LANES, sum[r]);
     }
 }
@@ -818,7 +271,7 @@ static void run_stem(const struct context *ctx, const float *input) {
     struct finish finish = {NULL, NULL, 0, ctx->model->stem_slope};
     ptrdiff_t plane = out->width + LANES;
     for (int y = rows.begin; y < rows.end; y++) {
-        gather(input, space->head.height, space->head.width, y, space->zero, ctx->scratch, plane);
+        gather(input, space->height, space->width, y, space->zero, ctx->scratch, plane);
         run_pointwise(&ctx->model->stem, ctx->scratch, plane, out->data + (ptrdiff_t)y * out->row, out->plane,
                       out->width, &finish);
     }
@@ -832,6 +285,7 @@ static void stride_plane(const float *in, int in_height, int in_width, const flo
     for (int y = 0; y < height; y++, out += width)
         for (int x = 0; x < width; x += LANES) {
             vf sum = vset(0);
+            UNROLL
             for (int r = 0; r < 3; r++) {
                 int row = 2 * y + r - 1;
                 const float *from = (row >= 0 && row < in_height ? in + (ptrdiff_t)row * in_width : zero) + 2 * x;
@@ -914,9 +368,9 @@ static void run_down(const struct context *ctx, int s) {
     float *scale = ctx->scratch, *hidden = scale + down->inputs, *packed = hidden + 2 * down->inputs, *bias;
     run_dense(&down->excitation[0], here->mean, down->layers == 2 ? hidden : scale);
     if (down->layers == 2) run_dense(&down->excitation[1], hidden, scale);
-    pack(packed, (const unsigned char *)down->weights, down->outputs, down->inputs, scale);
-    bias = packed + (ptrdiff_t)padded(down->outputs) * down->inputs;
-    for (int c = 0; c < padded(down->outputs); c++) bias[c] = c < down->outputs ? down->bias[c] : 0;
+    pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, scale);
+    bias = packed + (ptrdiff_t)padded(down->outputs, BLOCK) * down->inputs;
+    for (int c = 0; c < padded(down->outputs, BLOCK); c++) bias[c] = c < down->outputs ? down->bias[c] : 0;
     struct pointwise conv = {down->inputs, down->outputs, packed, bias};
     struct finish finish = {NULL, NULL, 0, down->slope};
     struct range rows = share(ctx, in->height / ROWS);
@@ -928,6 +382,7 @@ static void run_down(const struct context *ctx, int s) {
 /* The sums of neighbours in 2 LANES values that are themselves sums of `rows` rows. */
 INLINE vf pair_sums(const float *in, ptrdiff_t row, int rows) {
     vf a = vload(in), b = vload(in + LANES);
+    UNROLL
     for (int r = 1; r < rows; r++) {
         a += vload(in + r * row);
         b += vload(in + r * row + LANES);
@@ -1197,37 +652,42 @@ static void head_row(struct head_rows *h, int y) {
 static void head_band(const struct context *ctx, const struct head_rows *h, int y, float *logits) {
     const struct workspace *space = ctx->space;
     const float *weights = ctx->model->head;
-    struct borders borders = make_borders(3, space->head.width);
-    for (int o = 0; o < ctx->model->outputs; o++, logits += (ptrdiff_t)space->head.height * space->head.width)
-        for (int x = 0; x < space->head.width; x += COLUMNS * LANES) {
+    struct borders borders = make_borders(3, space->width);
+    for (int o = 0; o < ctx->model->outputs; o++, logits += (ptrdiff_t)space->height * space->width)
+        for (int x = 0; x < space->width; x += COLUMNS * LANES) {
             vf sum[ROWS][COLUMNS];
+            UNROLL
             for (int r = 0; r < ROWS; r++)
+                UNROLL
                 for (int v = 0; v < COLUMNS; v++) sum[r][v] = vset(0);
             for (int k = 0; k < h->classes; k++) {
                 const float *rows[ROWS + 2];
+                UNROLL
                 for (int r = 0; r < ROWS + 2; r++) {
-                    int row = y + r - 1, inside = row >= 0 && row < space->head.height;
+                    int row = y + r - 1, inside = row >= 0 && row < space->height;
                     rows[r] = inside ? h->ring + (k * RING + row % RING) * h->row : space->zero;
                 }
-                depthwise_tile(3, COLUMNS, rows, x, space->head.width, weights + 9 * (o * h->classes + k), &borders,
+                depthwise_tile(3, COLUMNS, rows, x, space->width, weights + 9 * (o * h->classes + k), &borders,
                                sum);
             }
+            UNROLL
             for (int r = 0; r < ROWS; r++)
+                UNROLL
                 for (int v = 0; v < COLUMNS; v++)
-                    vstore(logits + (ptrdiff_t)(y + r) * space->head.width + x + v * LANES, sum[r][v]);
+                    vstore(logits + (ptrdiff_t)(y + r) * space->width + x + v * LANES, sum[r][v]);
         }
 }
 
 static void run_head(const struct context *ctx, float *logits) {
     const struct workspace *space = ctx->space;
-    struct range units = share(ctx, space->head.height / ROWS);
+    struct range units = share(ctx, space->height / ROWS);
     if (units.begin == units.end) return;
-    ptrdiff_t row = space->head.width + 2 * SLACK;
+    ptrdiff_t row = space->width + 2 * SLACK;
     int classes = ctx->model->classes, next = most(units.begin * ROWS - 1, 0);
     struct head_rows h = {&space->fourfold, &space->gate, classes, space->fourfold.down.first[next], row,
                           ctx->scratch + SLACK, ctx->scratch + SLACK + classes * WIDE * row};
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
-        for (; next <= least(y + ROWS, space->head.height - 1); next++) head_row(&h, next);
+        for (; next <= least(y + ROWS, space->height - 1); next++) head_row(&h, next);
         head_band(ctx, &h, y, logits);
     }
 }
@@ -1253,7 +713,7 @@ static void run_step(const struct model *model, void *workspace, int step, int p
 /* Wait until all threads are here. Spins: the steps between two barriers are shorter than a thread's sleep. */
 static void barrier(struct workspace *space) {
     int phase = __atomic_load_n(&space->phase, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&space->arrived, 1, __ATOMIC_ACQ_REL) == space->head.threads) {
+    if (__atomic_add_fetch(&space->arrived, 1, __ATOMIC_ACQ_REL) == space->threads) {
         __atomic_store_n(&space->arrived, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&space->phase, phase + 1, __ATOMIC_RELEASE);
         return;
@@ -1269,6 +729,6 @@ static void run_part(const struct model *model, void *workspace, int part, const
     struct workspace *space = workspace;
     for (int step = 0; step < model->steps; step++) {
         run_step(model, workspace, step, part, input, logits);
-        if (space->head.threads > 1) barrier(space);
+        if (space->threads > 1) barrier(space);
     }
 }

@@ -6,6 +6,23 @@
 
 struct kernels;
 
+/* The channels that are left over go in blocks of this many. */
+enum { REST = 2 };
+/* Rows and vectors of a tile of a depthwise convolution. */
+enum { ROWS = 4, COLUMNS = 2 };
+/* Floats that may be read before the first row of a map and beyond its last, and written beyond it. */
+enum { SLACK = 64 };
+/* Rows that the head keeps: enlarged both ways, and along the rows only. Powers of two. */
+enum { RING = 8, WIDE = 4 };
+/* Pixels that the last convolution of the encoder joins and activates at a time. */
+enum { CHUNK = 64 };
+
+/* Of an instruction set: floats in a vector, and a tile of a pointwise convolution, held in registers: `block` output
+ * channels x `tile` vectors. */
+struct shape {
+    int lanes, block, tile;
+};
+
 /* A pointwise (1x1) convolution. Its weights are stored in the order in which they are read: blocks of output channels,
  * in each block one input channel after another; biases are filled up with zeros to whole blocks. */
 struct pointwise {
@@ -78,10 +95,128 @@ struct model {
     struct step step[MAX_STEPS];
 };
 
-/* What a workspace begins with. */
-struct workspace_head {
+/* Planes of floats; a channel is `plane` floats after the one before it, a row `row` after the row above. */
+struct map {
+    float *data;
+    ptrdiff_t plane;
+    int row, height, width;
+};
+
+/* Bilinear enlargement with aligned corners along one axis: output i is the sum of three inputs from first[i] on. */
+struct points {
+    int from, to;
+    int *first;
+    float (*weight)[3];
+};
+
+/* The same along rows, a vector of outputs at a time: the sum of `taps` inputs, each times a vector of weights. */
+struct across {
+    int from, to, taps;
+    int *first;     /* one for each vector */
+    float *weights; /* taps x LANES for each vector */
+};
+
+struct enlargement {
+    struct points down;
+    struct across across;
+};
+
+struct stage_space {
+    struct map strided;     /* depthwise output of the down-sampling */
+    float *mean;            /* of each of its channels */
+    struct map down;        /* output of the down-sampling, kept for the join */
+    struct map features[2]; /* outputs of modules, in place where there is a residual */
+    struct map reduced;
+    struct enlargement enlarge[MAX_POOL + 1]; /* those of the pools that occur */
+};
+
+struct workspace {
     const struct model *model;
     int height, width, threads;
+    _Alignas(64) int arrived; /* threads that wait at the barrier */
+    _Alignas(64) int phase;   /* barriers passed */
+    struct map stem, coarse, gate;
+    float *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
+    struct stage_space stages[2];
+    struct enlargement twice, fourfold; /* of the coarse answer; of the gate's, in two steps of two */
+    float *zero;                        /* a row that stands for all rows outside a map */
+    float *scratch;                     /* of thread 0; those of the others follow */
+    ptrdiff_t scratch_floats;
 };
+
+/* --- small arithmetic ------------------------------------------------------------------------------------------- */
+
+static inline ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+static inline int least(int a, int b) { return a < b ? a : b; }
+static inline int most(int a, int b) { return a > b ? a : b; }
+
+static inline int gcd(int a, int b) {
+    while (b) {
+        int rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static inline int lcm(int a, int b) { return a / gcd(a, b) * b; }
+
+/* Channels after blocks of `block` and the rest in blocks of REST. */
+static inline int padded(int outputs, int block) {
+    return outputs / block * block + (int)round_up(outputs % block, REST);
+}
+
+/* Whether a branch works on a smaller, padded copy; a very large kernel does, for what its borders ask. */
+static inline int squeezed(const struct branch *branch) { return branch->pool > 1 || branch->depthwise.kernel > 9; }
+
+/* Room for the overrun of the last row; no two channels at a distance that falls into the same sets of a cache. */
+static inline ptrdiff_t plane_floats(ptrdiff_t pixels) { return round_up(pixels, 16) + 16; }
+
+/* Rows of a map that are worked on together: whole vectors of pixels at any width of vector. */
+static inline int band_rows(int width) { return most(ROWS, 16 / gcd(width, 16)); }
+
+static inline ptrdiff_t band_floats(int width) { return round_up((ptrdiff_t)band_rows(width) * width, 16); }
+
+static inline struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data) {
+    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
+    int padding = branch->depthwise.kernel / 2, row = width + padding;
+    return (struct map){data, padding + (ptrdiff_t)height * row, row, height, width};
+}
+
+static inline struct map small_map(const struct branch *branch, const struct map *reduced, float *data) {
+    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
+    return (struct map){data, plane_floats((ptrdiff_t)height * width), width, height, width};
+}
+
+/* --- memory ----------------------------------------------------------------------------------------------------- */
+
+/* Memory is handed out from a block; with no block at all, it is only counted. */
+struct arena {
+    char *base;
+    ptrdiff_t used;
+};
+
+static inline void *take(struct arena *arena, ptrdiff_t bytes) {
+    void *taken = arena->base ? arena->base + arena->used : NULL;
+    arena->used += round_up(bytes, 64);
+    return taken;
+}
+
+static inline float *take_floats(struct arena *arena, ptrdiff_t count) { return take(arena, count * (ptrdiff_t)sizeof(float)); }
+
+/* --- model.c, workspace.c --------------------------------------------------------------------------------------- */
+
+/* Bytes of a model, and reading one; SINET_OK or an error code. */
+int64_t model_size(const struct config *config, const struct kernels *kernels);
+int model_build(const struct artefact *artefact, const struct config *config, const struct kernels *kernels,
+                struct model *model);
+
+/* Bring rows of weights (float32, outputs x inputs, of any alignment) into the order of struct pointwise. `scale`, if
+ * any, holds one factor for each input. */
+void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, const float *scale);
+
+/* Bytes of a workspace, and dividing one and filling its tables. */
+int64_t workspace_size(const struct model *model, int height, int width, int threads);
+void workspace_prepare(const struct model *model, int height, int width, int threads, void *memory);
 
 #endif

@@ -79,20 +79,18 @@ int64_t sinet_model_size(const void *file, size_t length, int isa) {
     if (!kernels) return SINET_ERROR_ISA;
     int error = artefact_open(&artefact, file, length);
     if (!error) error = artefact_config(&artefact, &config);
-    return error ? error : kernels->model_size(&config);
+    return error ? error : model_size(&config, kernels);
 }
 
 int sinet_model_open(const void *file, size_t length, int isa, void *memory, size_t bytes) {
     struct artefact artefact;
     struct config config;
-    struct model *model = memory;
     int64_t needed = sinet_model_size(file, length, isa);
     if (needed < 0) return (int)needed;
     if (misaligned(memory) || bytes < (uint64_t)needed) return SINET_ERROR_MEMORY;
     artefact_open(&artefact, file, length);
     artefact_config(&artefact, &config);
-    model->kernels = find_kernels(isa);
-    return model->kernels->model_build(&artefact, &config, model);
+    return model_build(&artefact, &config, find_kernels(isa), memory);
 }
 
 int sinet_model_multiple(const void *model) {
@@ -111,7 +109,7 @@ int64_t sinet_workspace_size(const void *opened, int height, int width, int thre
     if (height < 1 || width < 1 || height > MAX_SIDE || width > MAX_SIDE || height % model->multiple ||
         width % model->multiple || (int64_t)height * width > MAX_PIXELS)
         return SINET_ERROR_SIZE;
-    return model->kernels->workspace_size(model, height, width, threads);
+    return workspace_size(model, height, width, threads);
 }
 
 int sinet_workspace_prepare(const void *opened, int height, int width, int threads, void *workspace, size_t bytes) {
@@ -119,7 +117,7 @@ int sinet_workspace_prepare(const void *opened, int height, int width, int threa
     int64_t needed = sinet_workspace_size(opened, height, width, threads);
     if (needed < 0) return (int)needed;
     if (misaligned(workspace) || bytes < (uint64_t)needed) return SINET_ERROR_MEMORY;
-    model->kernels->workspace_prepare(model, height, width, threads, workspace);
+    workspace_prepare(model, height, width, threads, workspace);
     return SINET_OK;
 }
 
@@ -133,7 +131,7 @@ const char *sinet_step_name(const void *opened, int step) {
 }
 
 /* Whether a workspace was prepared for this model and has this part; `threads` is 0 where any number will do. */
-static int unfit(const struct model *model, const struct workspace_head *space, int part, int threads,
+static int unfit(const struct model *model, const struct workspace *space, int part, int threads,
                  const float *input, const float *logits) {
     return !model || !space || !input || !logits || space->model != model || part < 0 || part >= space->threads ||
            (threads && threads != space->threads);

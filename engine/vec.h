@@ -25,6 +25,17 @@
 #define LANES 4
 #endif
 
+/* Loops over a tile are unrolled whole, whatever the compiler thinks of their length: what they index is registers. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
+#define ROLL _Pragma("clang loop unroll(disable)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
+#define ROLL _Pragma("GCC unroll 1")
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float vf __attribute__((vector_size(4 * LANES)));

@@ -1,0 +1,212 @@
+/* A workspace: memory for everything between the input and the logits at one size, and the tables of the enlargements.
+ *
+ * Feature maps begin and end with SLACK, for vectors that reach over the ends of rows: see network.c. */
+
+#include "kernels.h"
+
+static float *take_slack(struct arena *arena, ptrdiff_t floats) {
+    float *taken = take_floats(arena, floats + 2 * SLACK);
+    return taken ? taken + SLACK : NULL;
+}
+
+static struct map take_map(struct arena *arena, int channels, int height, int width) {
+    ptrdiff_t plane = plane_floats((ptrdiff_t)height * width);
+    return (struct map){take_slack(arena, channels * plane), plane, width, height, width};
+}
+
+static int taps_limit(int from, int to, int lanes) { return least(from, lanes * from / to + 4); }
+
+static void take_enlargement(struct arena *arena, struct enlargement *e, int lanes, const int from[2],
+                             const int to[2]) {
+    int vectors = (to[1] + lanes - 1) / lanes;
+    e->down = (struct points){from[0], to[0], take(arena, to[0] * (ptrdiff_t)sizeof(int)),
+                              take(arena, to[0] * (ptrdiff_t)sizeof(float[3]))};
+    e->across = (struct across){from[1], to[1], taps_limit(from[1], to[1], lanes),
+                                take(arena, vectors * (ptrdiff_t)sizeof(int)),
+                                take_floats(arena, (ptrdiff_t)vectors * taps_limit(from[1], to[1], lanes) * lanes)};
+}
+
+struct needs {
+    ptrdiff_t pooled, small, scratch;
+};
+
+static void need(ptrdiff_t *floats, ptrdiff_t more) {
+    if (*floats < more) *floats = more;
+}
+
+static void need_for_branch(struct needs *n, const struct branch *branch, const struct map *reduced) {
+    int channels = branch->depthwise.channels, rows = reduced->height;
+    if (squeezed(branch)) {
+        need(&n->pooled, channels * pooled_map(branch, reduced, NULL).plane);
+        need(&n->small, channels * small_map(branch, reduced, NULL).plane);
+        need(&n->scratch, (ptrdiff_t)(rows / branch->pool + 4) * (reduced->width + SLACK) + reduced->plane);
+    }
+    need(&n->scratch, channels * (band_floats(reduced->width / branch->pool) + 16));
+}
+
+static int stage_width(const struct stage *stage) {
+    int width = 0;
+    for (int m = 0; m < stage->modules; m++) width = most(width, stage->module[m].width);
+    return width;
+}
+
+static void layout_stage(struct arena *arena, struct needs *n, const struct shape *shape, struct stage_space *space,
+                         const struct stage *stage, int height, int width) {
+    int lanes = shape->lanes;
+    const struct down *down = &stage->down;
+    int widest = stage_width(stage), again = 0;
+    for (int m = 1; m < stage->modules; m++) again |= !stage->module[m].residual;
+    space->strided = take_map(arena, down->inputs, height, width);
+    space->mean = take_floats(arena, down->inputs);
+    space->down = take_map(arena, down->outputs, height, width);
+    space->features[0] = take_map(arena, widest, height, width);
+    space->features[1] = again ? take_map(arena, widest, height, width) : space->features[0];
+    space->reduced = take_map(arena, widest / 2, height, width);
+    for (int pool = 0; pool <= MAX_POOL; pool++) space->enlarge[pool].down.to = 0;
+    for (int m = 0; m < stage->modules; m++)
+        for (int i = 0; i < 2; i++) {
+            const struct branch *branch = &stage->module[m].branches[i];
+            struct enlargement *e = &space->enlarge[branch->pool];
+            need_for_branch(n, branch, &space->reduced);
+            if (squeezed(branch) && !e->down.to)
+                take_enlargement(arena, e, lanes, (int[2]){height / branch->pool, width / branch->pool},
+                                 (int[2]){height, width});
+        }
+    need(&n->scratch, (ptrdiff_t)padded(down->outputs, shape->block) * down->inputs + 3 * down->inputs);
+}
+
+/* Divide the memory, or, without any, count what is needed. */
+static int64_t layout(const struct model *model, int height, int width, int threads, struct workspace *space,
+                      void *memory) {
+    const struct shape *shape = &model->kernels->shape;
+    int lanes = shape->lanes;
+    struct arena arena = {memory, 0};
+    struct needs n = {0, 0, 0};
+    int classes = model->classes;
+    take(&arena, sizeof *space);
+    space->model = model;
+    space->height = height;
+    space->width = width;
+    space->threads = threads;
+    space->arrived = space->phase = 0;
+    space->stem = take_map(&arena, model->stem.outputs, height / 2, width / 2);
+    for (int s = 0; s < 2; s++)
+        layout_stage(&arena, &n, shape, &space->stages[s], &model->stages[s], height >> (s + 2), width >> (s + 2));
+    space->coarse = take_map(&arena, classes, height / 8, width / 8);
+    space->gate = take_map(&arena, classes, height / 4, width / 4);
+    take_enlargement(&arena, &space->twice, lanes, (int[2]){height / 8, width / 8}, (int[2]){height / 4, width / 4});
+    take_enlargement(&arena, &space->fourfold, lanes, (int[2]){height / 4, width / 4}, (int[2]){height, width});
+    need(&n.scratch, 27 * (ptrdiff_t)(width / 2 + SLACK));                          /* stem */
+    need(&n.scratch, (ptrdiff_t)(height / 4) * (width / 4) + 2 * SLACK);            /* a joined plane */
+    need(&n.scratch, (ptrdiff_t)model->coarse.inputs * CHUNK);                      /* coarse */
+    need(&n.scratch, classes * (ptrdiff_t)(2 * width + SLACK) + width / 8 + SLACK); /* gate */
+    need(&n.scratch, classes * (ptrdiff_t)(RING + WIDE) * (width + 2 * SLACK));     /* head */
+    for (int i = 0; i < 2; i++) {
+        space->pooled[i] = take_slack(&arena, n.pooled);
+        space->small[i] = take_slack(&arena, n.small);
+    }
+    space->zero = take_slack(&arena, width + SLACK);
+    space->scratch_floats = round_up(n.scratch, 16) + 2 * SLACK;
+    space->scratch = take_floats(&arena, threads * space->scratch_floats);
+    return arena.used;
+}
+
+int64_t workspace_size(const struct model *model, int height, int width, int threads) {
+    struct workspace scratch;
+    return layout(model, height, width, threads, &scratch, NULL);
+}
+
+static void fill_points(const struct points *points) {
+    float step = points->to > 1 ? (float)(points->from - 1) / (float)(points->to - 1) : 0;
+    for (int i = 0; i < points->to; i++) {
+        float place = step * (float)i;
+        int first = least((int)place, points->from - 1);
+        points->first[i] = first;
+        points->weight[i][0] = 1 - (place - (float)first);
+        points->weight[i][1] = place - (float)first;
+        points->weight[i][2] = 0;
+    }
+}
+
+/* From points that enlarge by two, those that do so twice; an output twice as far lies between two that reach over at
+ * most three inputs. */
+static void fill_points_twice(const struct points *points, const struct points *half) {
+    struct points again = {half->to, points->to, points->first, points->weight};
+    fill_points(&again);
+    for (int i = points->to - 1; i >= 0; i--) {
+        int near = points->first[i], far = least(near + 1, half->to - 1), base = half->first[near];
+        float a = points->weight[i][0], b = points->weight[i][1], sum[4] = {0, 0, 0, 0};
+        for (int k = 0; k < 2; k++) {
+            sum[k] += a * half->weight[near][k];
+            sum[half->first[far] - base + k] += b * half->weight[far][k];
+        }
+        points->first[i] = base;
+        for (int k = 0; k < 3; k++) points->weight[i][k] = sum[k];
+    }
+}
+
+/* The inputs that a vector of outputs reaches over are those from the first of its first lane on. */
+static int taps_needed(const struct points *points, int lanes) {
+    int taps = 1;
+    for (int start = 0; start < points->to; start += lanes)
+        for (int i = start; i < points->to && i < start + lanes; i++)
+            for (int k = 0; k < 3; k++)
+                if (points->weight[i][k] != 0)
+                    taps = most(taps, least(points->first[i] + k, points->from - 1) - points->first[start] + 1);
+    return taps;
+}
+
+static void fill_across(struct across *across, const struct points *points, int lanes) {
+    int vectors = (across->to + lanes - 1) / lanes, from = across->from;
+    across->taps = least(across->taps, taps_needed(points, lanes));
+    for (int v = 0; v < vectors; v++) {
+        int first = least(points->first[v * lanes], from - across->taps);
+        float *weights = across->weights + (ptrdiff_t)v * across->taps * lanes;
+        across->first[v] = first;
+        for (int i = 0; i < across->taps * lanes; i++) weights[i] = 0;
+        for (int lane = 0; lane < lanes && v * lanes + lane < across->to; lane++) {
+            int place = v * lanes + lane;
+            for (int k = 0; k < 3; k++) {
+                int tap = least(points->first[place] + k, from - 1) - first;
+                if (points->weight[place][k] != 0) weights[tap * lanes + lane] += points->weight[place][k];
+            }
+        }
+    }
+}
+
+/* Fill the tables of an enlargement; `points` is scratch for the longer side. */
+static void fill_enlargement(struct enlargement *e, int times, int lanes, float *scratch) {
+    struct points *down = &e->down;
+    for (int axis = 0; axis < 2; axis++) {
+        struct points points = axis ? (struct points){e->across.from, e->across.to, NULL, NULL} : *down;
+        struct points half = {points.from, 2 * points.from, NULL, NULL};
+        if (axis) {
+            points.first = (int *)scratch;
+            points.weight = (float(*)[3])(scratch + points.to);
+            scratch += 4 * (ptrdiff_t)points.to;
+        }
+        half.first = (int *)scratch;
+        half.weight = (float(*)[3])(scratch + half.to);
+        if (times == 2) {
+            fill_points(&half);
+            fill_points_twice(&points, &half);
+        } else {
+            fill_points(&points);
+        }
+        if (axis) fill_across(&e->across, &points, lanes);
+    }
+}
+
+void workspace_prepare(const struct model *model, int height, int width, int threads, void *memory) {
+    struct workspace *space = memory;
+    int lanes = model->kernels->shape.lanes;
+    layout(model, height, width, threads, space, memory);
+    for (ptrdiff_t i = -SLACK; i < width + 2 * SLACK; i++) space->zero[i] = 0;
+    for (int s = 0; s < 2; s++)
+        for (int pool = 1; pool <= MAX_POOL; pool++)
+            if (space->stages[s].enlarge[pool].down.to)
+                fill_enlargement(&space->stages[s].enlarge[pool], 1, lanes, space->scratch);
+    fill_enlargement(&space->twice, 1, lanes, space->scratch);
+    fill_enlargement(&space->fourfold, 2, lanes, space->scratch);
+}
+
