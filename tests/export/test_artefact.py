@@ -60,7 +60,7 @@ def test_building_again_gives_the_packaged_files(root, tmp_path) -> None:
     for name, row in catalog().models.items():
         stored, made = load_file(MODELS_DIR / f"{name}.safetensors"), load_file(tmp_path / f"{name}.safetensors")
         assert all(np.allclose(stored[key], made[key], rtol=1e-6, atol=1e-12) for key in stored)
-        assert (tmp_path / "catalog.toml").read_text("utf-8").count(row.source_sha256) == 1
+        assert (tmp_path / "catalog.json").read_text("utf-8").count(row.source_sha256) == 1
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(root, tmp_path) -> None:

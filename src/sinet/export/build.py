@@ -4,9 +4,11 @@ This file says, once, which checkpoint becomes which artefact and with which pre
 """
 
 import hashlib
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sinet.core.architecture import PORTRAIT
 from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec
@@ -99,19 +101,20 @@ def build(checkpoints: Path, out: Path) -> None:
         checkpoints: the folder with the published `.pth` files.
         out: the folder to write to.
     """
-    rows = [f'default = "{DEFAULT}"\n']
+    rows: dict[str, Any] = {}
     for source in SOURCES:
         checkpoint = checkpoints / source.checkpoint
         network = deploy(load_network(checkpoint))
         artefact, onnx = out / f"{source.name}.safetensors", out / f"{source.name}.onnx"
         save_artefact(network, source.spec, artefact)
         export_onnx(blocked(network, source.spec.preprocess.size), source.spec, onnx)
-        hashes = [f'"{path.suffix}" = "{_sha256(path)}"' for path in (artefact, onnx)]
-        rows.append(
-            f'[models.{source.name}]\nsummary = "{source.summary}"\nsource_sha256 = "{_sha256(checkpoint)}"\n\n'
-            f"[models.{source.name}.sha256]\n" + "\n".join(hashes) + "\n"
-        )
-    (out / "catalog.toml").write_text("\n".join(rows), "utf-8")
+        rows[source.name] = {
+            "summary": source.summary,
+            "source_sha256": _sha256(checkpoint),
+            "sha256": {path.suffix: _sha256(path) for path in (artefact, onnx)},
+        }
+    catalog = {"default": DEFAULT, "models": rows}
+    (out / "catalog.json").write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _sha256(path: Path) -> str:

@@ -14,9 +14,13 @@ Conversions are relative colorimetric with black point compensation. A damaged p
 """
 
 from io import BytesIO
-from typing import Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from PIL import Image, ImageCms
+from PIL import Image
+
+# Its library is loaded where a conversion is due: hardly any picture needs one.
+if TYPE_CHECKING:
+    from PIL import ImageCms
 
 
 class Colour(NamedTuple):
@@ -27,7 +31,7 @@ class Colour(NamedTuple):
         kept: the RGB profile that the stored values stay in.
     """
 
-    to_srgb: ImageCms.ImageCmsTransform | None = None
+    to_srgb: "ImageCms.ImageCmsTransform | None" = None
     kept: bytes | None = None
 
 
@@ -60,20 +64,26 @@ def _space(profile: bytes) -> bytes | None:
     return profile[16:20] if whole else None
 
 
-def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _to_srgb(profile: bytes, mode: str) -> "ImageCms.ImageCmsTransform | None":
+    from PIL import ImageCms
+
     try:
         return _transform(ImageCms.ImageCmsProfile(BytesIO(profile)), mode)
     except (OSError, ValueError, ImageCms.PyCMSError):  # Damaged behind a sound header: it counts as none, too.
         return None
 
 
-def _transform(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+def _transform(profile: "ImageCms.ImageCmsProfile", mode: str) -> "ImageCms.ImageCmsTransform":
+    from PIL import ImageCms
+
     # The finer tables take no longer, and a grey of gamma 2.2 is right to 0.53 of 255 instead of 1.04.
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.HIGHRESPRECALC
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
     return ImageCms.ImageCmsTransform(profile, _built_in("sRGB"), mode, "RGB", intent, flags=flags)
 
 
-def _built_in(space: Literal["sRGB", "LAB"]) -> ImageCms.ImageCmsProfile:
+def _built_in(space: Literal["sRGB", "LAB"]) -> "ImageCms.ImageCmsProfile":
+    from PIL import ImageCms
+
     created = cast("Any", ImageCms.createProfile(space))  # pyright: ignore[reportUnknownMemberType]
     return ImageCms.ImageCmsProfile(created)

@@ -7,13 +7,16 @@ more). The scale never depends on the values that a picture holds.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from PIL.ImageCms import ImageCmsTransform
 
 from sinet.core.types import Alpha8, AnyArray, Frame, Rgb8
 from sinet.media.colour import colour_of
+
+if TYPE_CHECKING:
+    from PIL.ImageCms import ImageCmsTransform
 
 # A strip at a time: what stands beside the decoded picture and the result stays a few megabytes, and in cache.
 _STRIP_PIXELS = 1 << 18
@@ -114,7 +117,7 @@ def drop_opaque(alpha: Alpha8 | None) -> Alpha8 | None:
 
 
 def _read_strip(
-    strip: Image.Image, key: TransparentKey | None, to_srgb: ImageCmsTransform | None
+    strip: Image.Image, key: TransparentKey | None, to_srgb: "ImageCmsTransform | None"
 ) -> tuple[Rgb8, Alpha8 | None]:
     opacity = None
     if strip.mode in _DEEP_MODES:

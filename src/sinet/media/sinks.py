@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -217,7 +216,7 @@ def _replace(target: Path, content: bytes, name: str) -> None:
     mode = _mode_of_existing(target, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A short name of its own: the target's may already be as long as names may be.
-    partial = target.with_name(f".sinet-{secrets.token_hex(8)}.part")
+    partial = target.with_name(f".sinet-{os.urandom(8).hex()}.part")
     try:
         with partial.open("xb") as file:
             file.write(content)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import ImageColor
 
 from sinet.core.errors import ImageError, SinetError
 from sinet.core.grid import grid_size
@@ -74,6 +73,8 @@ def parse_background(text: str) -> Background:
 
 
 def _colour(text: str) -> Colour | None:
+    from PIL import ImageColor
+
     try:
         red, green, blue, *opacity = ImageColor.getrgb(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Names -> packaged artefacts. The rows stand in `models/catalog.toml`, written by `sinet.export.build`.
+"""Names -> packaged artefacts. The rows stand in `models/catalog.json`, written by `sinet.export.build`.
 
 An artefact is `NAME.safetensors` with the spec in its header, which the engine of our own runs; `NAME.onnx` is the same
 network as ONNX engines take it, with the same spec; `NAME.md` is its model card.
@@ -6,7 +6,6 @@ network as ONNX engines take it, with the same spec; `NAME.md` is its model card
 
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,8 +47,8 @@ class Catalog:
 @cache
 def catalog() -> Catalog:
     """The packaged models, read once."""
-    path = MODELS_DIR / "catalog.toml"
-    return from_plain(Catalog, tomllib.loads(path.read_text("utf-8")), path.name)
+    path = MODELS_DIR / "catalog.json"
+    return from_plain(Catalog, json.loads(path.read_text("utf-8")), path.name)
 
 
 def names() -> list[str]:
