@@ -166,9 +166,12 @@ INLINE void depthwise_tile(int kernel, int tile, const float *const *rows, int c
     }
 }
 
-INLINE void depthwise_columns(int kernel, int tile, const float *const *rows, int column, int count, int width,
+INLINE void depthwise_columns(int kernel, int tile, const float *in, ptrdiff_t row, int column, int count, int width,
                               const float *weights, const struct borders *borders, vf bias, vf slope, float *out) {
+    const float *rows[ROWS + MAX_KERNEL - 1];
     vf sum[ROWS][COLUMNS];
+    UNROLL
+    for (int r = 0; r < ROWS + kernel - 1; r++) rows[r] = in + (r - kernel / 2) * row;
     UNROLL
     for (int o = 0; o < ROWS; o++)
         UNROLL
@@ -183,38 +186,31 @@ INLINE void depthwise_columns(int kernel, int tile, const float *const *rows, in
 }
 
 /* ROWS rows of all channels, or as many as there are left, dense into `out`, whose channels are `out_plane` apart. */
-INLINE void depthwise_rows(int kernel, const struct depthwise *conv, const struct map *in, int y, int count,
-                           const struct borders *borders, const float *zero, float *out, ptrdiff_t out_plane) {
-    const float *rows[ROWS + MAX_KERNEL - 1], *weights = conv->weights;
-    ptrdiff_t next[ROWS + MAX_KERNEL - 1]; /* from a row to the same row of the next channel */
-    int width = in->width, vectors = (width + LANES - 1) / LANES, odd = vectors % COLUMNS;
-    for (int r = 0; r < ROWS + kernel - 1; r++) {
-        int above = y + r - kernel / 2, inside = above >= 0 && above < in->height;
-        rows[r] = inside ? in->data + (ptrdiff_t)above * in->row : zero;
-        next[r] = inside ? in->plane : 0;
-    }
-    for (int c = 0; c < conv->channels; c++, out += out_plane, weights += kernel * kernel) {
+INLINE void depthwise_rows(int kernel, const struct depthwise *conv, const struct map *map, int y, int count,
+                           const struct borders *borders, float *out, ptrdiff_t out_plane) {
+    const float *in = map->data + (ptrdiff_t)y * map->row, *weights = conv->weights;
+    int width = map->width, row = map->row, vectors = (width + LANES - 1) / LANES, odd = vectors % COLUMNS;
+    for (int c = 0; c < conv->channels; c++, in += map->plane, out += out_plane, weights += kernel * kernel) {
         vf bias = vset(conv->bias[c]), slope = vset(conv->slope[c]);
         int column = (vectors - odd) * LANES;
         /* From the right to the left: see the head of this file. */
-        if (odd) depthwise_columns(kernel, 1, rows, column, count, width, weights, borders, bias, slope, out);
+        if (odd) depthwise_columns(kernel, 1, in, row, column, count, width, weights, borders, bias, slope, out);
         while ((column -= COLUMNS * LANES) >= 0)
-            depthwise_columns(kernel, COLUMNS, rows, column, count, width, weights, borders, bias, slope, out);
-        for (int r = 0; r < ROWS + kernel - 1; r++) rows[r] += next[r];
+            depthwise_columns(kernel, COLUMNS, in, row, column, count, width, weights, borders, bias, slope, out);
     }
 }
 
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
-static void run_depthwise(const struct depthwise *conv, const struct map *in, struct range band, const float *zero,
-                          float *out, ptrdiff_t out_plane) {
+static void run_depthwise(const struct depthwise *conv, const struct map *in, struct range band, float *out,
+                          ptrdiff_t out_plane) {
     struct borders made = make_borders(conv->kernel, in->width);
     const struct borders *borders = in->row > in->width ? NULL : &made;
     for (int y = band.begin; y < band.end; y += ROWS, out += ROWS * in->width) {
         int count = least(ROWS, band.end - y);
         switch (conv->kernel) {
-        case 3: depthwise_rows(3, conv, in, y, count, borders, zero, out, out_plane); break;
-        case 5: depthwise_rows(5, conv, in, y, count, borders, zero, out, out_plane); break;
-        default: depthwise_rows(conv->kernel, conv, in, y, count, borders, zero, out, out_plane);
+        case 3: depthwise_rows(3, conv, in, y, count, borders, out, out_plane); break;
+        case 5: depthwise_rows(5, conv, in, y, count, borders, out, out_plane); break;
+        default: depthwise_rows(conv->kernel, conv, in, y, count, borders, out, out_plane);
         }
     }
 }
@@ -413,18 +409,25 @@ static void pool_row(const float *in, ptrdiff_t row, int pool, float *out, int w
     }
 }
 
-/* Rows [begin, end) of the reduced map, pooled into the padded map of a branch. */
+static void clear(float *values, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) values[i] = 0;
+}
+
+/* Rows [begin, end) of the reduced map, averaged into the padded map of a branch. */
 static void run_pool(const struct branch *branch, const struct map *reduced, const struct map *pooled,
                      struct range rows) {
     int padding = pooled->row - pooled->width, pool = branch->pool;
-    for (int c = 0; c < branch->depthwise.channels; c++)
-        for (int y = rows.begin / pool; y < rows.end / pool; y++) {
-            const float *from = reduced->data + c * reduced->plane + (ptrdiff_t)y * pool * reduced->row;
-            float *to = pooled->data + c * pooled->plane + padding + (ptrdiff_t)y * pooled->row;
-            pool_row(from, reduced->row, pool, to, pooled->width);
-            for (int i = 0; i < padding; i++) to[pooled->width + i] = 0;
-            for (int i = 0; y == 0 && i < padding; i++) to[i - padding] = 0;
+    ptrdiff_t around = (ptrdiff_t)padding * pooled->row;
+    for (int c = 0; c < branch->depthwise.channels; c++) {
+        float *to = pooled->data + c * pooled->plane + (ptrdiff_t)(rows.begin / pool) * pooled->row;
+        if (rows.begin == 0) clear(to - around - padding, around + padding);
+        for (int y = rows.begin; y < rows.end; y += pool, to += pooled->row) {
+            pool_row(reduced->data + c * reduced->plane + (ptrdiff_t)y * reduced->row, reduced->row, pool, to,
+                     pooled->width);
+            clear(to + pooled->width, padding);
         }
+        if (rows.end == reduced->height) clear(to, around);
+    }
 }
 
 static void run_reduce(const struct context *ctx, int s, int m) {
@@ -467,7 +470,7 @@ static void run_branch(const struct context *ctx, const struct branch *branch, c
         ptrdiff_t first = (ptrdiff_t)band.begin * in->width;
         struct finish there = finish;
         if (there.residual) there.residual += first;
-        run_depthwise(&branch->depthwise, in, band, ctx->space->zero, ctx->scratch, plane);
+        run_depthwise(&branch->depthwise, in, band, ctx->scratch, plane);
         run_pointwise(&branch->pointwise, ctx->scratch, plane, out + first, out_plane,
                       (ptrdiff_t)(band.end - band.begin) * in->width, &there);
     }
@@ -484,7 +487,6 @@ static void run_branches(const struct context *ctx, int s, int m) {
         if (squeezed(branch)) {
             struct map pooled = pooled_map(branch, &here->reduced, ctx->space->pooled[i]);
             struct map small = small_map(branch, &here->reduced, ctx->space->small[i]);
-            pooled.data += pooled.row - pooled.width;
             run_branch(ctx, branch, &pooled, small.data, small.plane, (struct finish){NULL, NULL, 0, NULL});
         } else {
             run_branch(ctx, branch, &here->reduced, out->data + channel * out->plane, out->plane,

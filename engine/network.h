@@ -126,7 +126,8 @@ struct stage_space {
     float *mean;            /* of each of its channels */
     struct map down;        /* output of the down-sampling, kept for the join */
     struct map features[2]; /* outputs of modules, in place where there is a residual */
-    struct map reduced;
+    struct map reduced; /* with `reach` rows of zeros above and below */
+    int reach;
     struct enlargement enlarge[MAX_POOL + 1]; /* those of the pools that occur */
 };
 
@@ -177,10 +178,13 @@ static inline int band_rows(int width) { return most(ROWS, 16 / gcd(width, 16));
 
 static inline ptrdiff_t band_floats(int width) { return round_up((ptrdiff_t)band_rows(width) * width, 16); }
 
+/* The map of averages that a squeezed branch works on, with zeros around it as far as its kernel reaches. */
 static inline struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data) {
     int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
     int padding = branch->depthwise.kernel / 2, row = width + padding;
-    return (struct map){data, padding + (ptrdiff_t)height * row, row, height, width};
+    ptrdiff_t plane = padding + (ptrdiff_t)(height + 2 * padding) * row;
+    if (data) data += padding + (ptrdiff_t)padding * row;
+    return (struct map){data, plane, row, height, width};
 }
 
 static inline struct map small_map(const struct branch *branch, const struct map *reduced, float *data) {

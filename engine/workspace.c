@@ -55,13 +55,19 @@ static void layout_stage(struct arena *arena, struct needs *n, const struct shap
     int lanes = shape->lanes;
     const struct down *down = &stage->down;
     int widest = stage_width(stage), again = 0;
+    int reach = 0; /* rows of zeros above and below the reduced map, for its kernels */
     for (int m = 1; m < stage->modules; m++) again |= !stage->module[m].residual;
+    for (int m = 0; m < stage->modules; m++)
+        for (int i = 0; i < 2; i++) reach = most(reach, stage->module[m].branches[i].depthwise.kernel / 2);
+    space->reach = reach;
     space->strided = take_map(arena, down->inputs, height, width);
     space->mean = take_floats(arena, down->inputs);
     space->down = take_map(arena, down->outputs, height, width);
     space->features[0] = take_map(arena, widest, height, width);
     space->features[1] = again ? take_map(arena, widest, height, width) : space->features[0];
-    space->reduced = take_map(arena, widest / 2, height, width);
+    space->reduced = take_map(arena, widest / 2, height + 2 * reach, width);
+    if (space->reduced.data) space->reduced.data += (ptrdiff_t)reach * width;
+    space->reduced.height = height;
     for (int pool = 0; pool <= MAX_POOL; pool++) space->enlarge[pool].down.to = 0;
     for (int m = 0; m < stage->modules; m++)
         for (int i = 0; i < 2; i++) {
@@ -197,6 +203,16 @@ static void fill_enlargement(struct enlargement *e, int times, int lanes, float 
     }
 }
 
+/* The rows around the reduced map stay zero for good: nothing but its inside is ever written. */
+static void clear_surroundings(const struct stage_space *space, int channels) {
+    const struct map *map = &space->reduced;
+    ptrdiff_t around = (ptrdiff_t)space->reach * map->width;
+    for (int c = 0; c < channels; c++) {
+        float *plane = map->data + c * map->plane;
+        for (ptrdiff_t i = 0; i < around; i++) plane[i - around] = plane[(ptrdiff_t)map->height * map->width + i] = 0;
+    }
+}
+
 void workspace_prepare(const struct model *model, int height, int width, int threads, void *memory) {
     struct workspace *space = memory;
     int lanes = model->kernels->shape.lanes;
@@ -206,6 +222,7 @@ void workspace_prepare(const struct model *model, int height, int width, int thr
         for (int pool = 1; pool <= MAX_POOL; pool++)
             if (space->stages[s].enlarge[pool].down.to)
                 fill_enlargement(&space->stages[s].enlarge[pool], 1, lanes, space->scratch);
+    for (int s = 0; s < 2; s++) clear_surroundings(&space->stages[s], stage_width(&model->stages[s]) / 2);
     fill_enlargement(&space->twice, 1, lanes, space->scratch);
     fill_enlargement(&space->fourfold, 2, lanes, space->scratch);
 }
