@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 ENGINE = Path(__file__).resolve().parent.parent
@@ -20,7 +21,7 @@ import build  # noqa: E402  (engine/build.py, the one place that knows the sourc
 SANITIZE = (
     "-fsanitize=address,undefined,float-cast-overflow",
     "-fno-sanitize-recover=all",
-    *("-g", "-O2", "-fno-omit-frame-pointer", "-UNDEBUG"),
+    *("-g", "-O1", "-fno-omit-frame-pointer"),
 )
 
 
@@ -43,17 +44,20 @@ def clang() -> str:
     return name
 
 
+@cache
 def objects(*extra: str) -> list[Path]:
     """Compile every source of the engine, with these further flags, and give the objects."""
     folder = OUT / "-".join(["objects", *(flag.rsplit("=", 1)[-1] for flag in extra)])
     folder.mkdir(parents=True, exist_ok=True)
+    target = build.TARGETS[build.host()]
+    rows = {Path(source).stem: [source] for source in build.once() if source != "memory.c"}
+    rows |= {f"kernels_{isa}": [build.PER_ISA, f"-DSINET_ISA={isa}", *flags] for isa, flags in target.isas.items()}
 
-    def compile_one(row: tuple[str, list[str]]) -> Path:
-        result = folder / f"{row[0]}.o"
-        run([clang(), *row[1], *SANITIZE, *extra, "-o", str(result)])
+    def compile_one(name: str) -> Path:
+        result = folder / f"{name}.o"
+        run([clang(), *build.COMPILE, *target.flags, *SANITIZE, *extra, "-c", *rows[name], "-o", str(result)])
         return result
 
-    rows = [row for row in build.objects(build.host()) if row[0] != "memory"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(compile_one, rows))
 
