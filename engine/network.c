@@ -16,15 +16,14 @@
 #include "sinet.h"
 #include "vec.h"
 
-/* A tile of a pointwise convolution: BLOCK output channels x TILE vectors, held in registers. */
-#if LANES == 16
-enum { BLOCK = 6, TILE = 4 };
-#elif defined(__ARM_NEON)
-enum { BLOCK = 6, TILE = 4 };
+/* Held in registers: a tile of a pointwise convolution, BLOCK output channels x TILE vectors, and CHANNELS tiles of a
+ * depthwise one, of which each by itself has just as many sums as a multiply-add takes cycles. */
+#if LANES == 16 || defined(__ARM_NEON) /* 32 registers */
+enum { BLOCK = 6, TILE = 4, CHANNELS = 2 };
 #elif LANES == 8
-enum { BLOCK = 6, TILE = 2 };
+enum { BLOCK = 6, TILE = 2, CHANNELS = 1 };
 #else
-enum { BLOCK = 4, TILE = 2 };
+enum { BLOCK = 4, TILE = 2, CHANNELS = 1 };
 #endif
 
 /* --- the parts of the walk -------------------------------------------------------------------------------------- */
@@ -139,65 +138,87 @@ static struct borders make_borders(int kernel, int width) {
     return borders;
 }
 
-/* ROWS x `tile` vectors of a depthwise convolution are added to `sum`. rows: of the input, from kernel / 2 above the first
- * row of the tile on. borders: null where the input is padded. */
-INLINE void depthwise_tile(int kernel, int tile, const float *const *rows, int column, int width, const float *weights,
-                           const struct borders *borders, vf sum[ROWS][COLUMNS]) {
+/* ROWS x `tile` vectors of one or two channels of a depthwise convolution are added to `sum`. rows: of the input, from
+ * kernel / 2 above the first row of the tile on; `plane` and kernel * kernel lead from one channel to the next. borders:
+ * null where the input is padded. */
+INLINE void depthwise_tile(int kernel, int channels, int tile, const float *const *rows, ptrdiff_t plane, int column,
+                           int width, const float *weights, const struct borders *borders,
+                           vf sum[CHANNELS][ROWS][COLUMNS]) {
     int first = borders && column == 0, last = borders && column + tile * LANES >= width;
     /* Column by column of the kernel, whose weights then stay in registers; not unrolled, for then they would not. */
     ROLL
     for (int k = 0; k < kernel; k++) {
         vm left = first ? borders->left[k] : vlanes(0, LANES), right = last ? borders->right[k] : vlanes(0, LANES);
-        vf weight[MAX_KERNEL];
+        vf weight[CHANNELS][MAX_KERNEL];
         UNROLL
-        for (int i = 0; i < kernel; i++) weight[i] = vset(weights[i * kernel + k]);
-        UNROLL
-        for (int r = 0; r < ROWS + kernel - 1; r++) {
-            const float *from = rows[r] + column + k - kernel / 2;
-            vf x[COLUMNS];
-            x[0] = vload_lanes(from, tile == 1 ? left & right : left);
-            if (tile > 1) x[tile - 1] = vload_lanes(from + (tile - 1) * LANES, right);
+        for (int c = 0; c < channels; c++)
             UNROLL
-            for (int o = 0; o < ROWS; o++)
-                if (r - o >= 0 && r - o < kernel)
-                    UNROLL
-                    for (int v = 0; v < tile; v++) sum[o][v] = vfma(x[v], weight[r - o], sum[o][v]);
+            for (int i = 0; i < kernel; i++) weight[c][i] = vset(weights[(c * kernel + i) * kernel + k]);
+        UNROLL
+        for (int r = 0; r < ROWS + kernel - 1; r++)
+            UNROLL
+            for (int c = 0; c < channels; c++) {
+                const float *from = rows[r] + c * plane + column + k - kernel / 2;
+                vf x[COLUMNS];
+                x[0] = vload_lanes(from, tile == 1 ? left & right : left);
+                if (tile > 1) x[tile - 1] = vload_lanes(from + (tile - 1) * LANES, right);
+                UNROLL
+                for (int o = 0; o < ROWS; o++)
+                    if (r - o >= 0 && r - o < kernel)
+                        UNROLL
+                        for (int v = 0; v < tile; v++) sum[c][o][v] = vfma(x[v], weight[c][r - o], sum[c][o][v]);
+            }
+    }
+}
+
+INLINE void depthwise_columns(int kernel, int channels, int tile, const struct depthwise *conv, int channel,
+                              const struct map *map, const float *in, int column, int count,
+                              const struct borders *borders, float *out, ptrdiff_t out_plane) {
+    const float *rows[ROWS + MAX_KERNEL - 1];
+    vf sum[CHANNELS][ROWS][COLUMNS];
+    UNROLL
+    for (int r = 0; r < ROWS + kernel - 1; r++) rows[r] = in + (ptrdiff_t)(r - kernel / 2) * map->row;
+    UNROLL
+    for (int c = 0; c < channels; c++)
+        UNROLL
+        for (int o = 0; o < ROWS; o++)
+            UNROLL
+            for (int v = 0; v < tile; v++) sum[c][o][v] = vset(conv->bias[channel + c]);
+    depthwise_tile(kernel, channels, tile, rows, map->plane, column, map->width,
+                   conv->weights + (ptrdiff_t)channel * kernel * kernel, borders, sum);
+    UNROLL
+    for (int c = 0; c < channels; c++) {
+        vf slope = vset(conv->slope[channel + c]);
+        float *to = out + c * out_plane + column;
+        UNROLL
+        for (int o = 0; o < ROWS; o++, to += map->width) {
+            if (o == count) break;
+            UNROLL
+            for (int v = 0; v < tile; v++) vstore(to + v * LANES, prelu(sum[c][o][v], slope));
         }
     }
 }
 
-INLINE void depthwise_columns(int kernel, int tile, const float *in, ptrdiff_t row, int column, int count, int width,
-                              const float *weights, const struct borders *borders, vf bias, vf slope, float *out) {
-    const float *rows[ROWS + MAX_KERNEL - 1];
-    vf sum[ROWS][COLUMNS];
-    UNROLL
-    for (int r = 0; r < ROWS + kernel - 1; r++) rows[r] = in + (r - kernel / 2) * row;
-    UNROLL
-    for (int o = 0; o < ROWS; o++)
-        UNROLL
-        for (int v = 0; v < tile; v++) sum[o][v] = bias;
-    depthwise_tile(kernel, tile, rows, column, width, weights, borders, sum);
-    UNROLL
-    for (int o = 0; o < ROWS; o++, out += width) {
-        if (o == count) break;
-        UNROLL
-        for (int v = 0; v < tile; v++) vstore(out + column + v * LANES, prelu(sum[o][v], slope));
-    }
+/* ROWS rows of one or two channels, or as many rows as there are left. */
+INLINE void depthwise_rows(int kernel, int channels, const struct depthwise *conv, int channel, const struct map *map,
+                           int y, int count, const struct borders *borders, float *out, ptrdiff_t out_plane) {
+    const float *in = map->data + channel * map->plane + (ptrdiff_t)y * map->row;
+    int vectors = (map->width + LANES - 1) / LANES, odd = vectors % COLUMNS, column = (vectors - odd) * LANES;
+    out += channel * out_plane;
+    /* From the right to the left: see the head of this file. */
+    if (odd)
+        depthwise_columns(kernel, channels, 1, conv, channel, map, in, column, count, borders, out, out_plane);
+    while ((column -= COLUMNS * LANES) >= 0)
+        depthwise_columns(kernel, channels, COLUMNS, conv, channel, map, in, column, count, borders, out, out_plane);
 }
 
-/* ROWS rows of all channels, or as many as there are left, dense into `out`, whose channels are `out_plane` apart. */
-INLINE void depthwise_rows(int kernel, const struct depthwise *conv, const struct map *map, int y, int count,
-                           const struct borders *borders, float *out, ptrdiff_t out_plane) {
-    const float *in = map->data + (ptrdiff_t)y * map->row, *weights = conv->weights;
-    int width = map->width, row = map->row, vectors = (width + LANES - 1) / LANES, odd = vectors % COLUMNS;
-    for (int c = 0; c < conv->channels; c++, in += map->plane, out += out_plane, weights += kernel * kernel) {
-        vf bias = vset(conv->bias[c]), slope = vset(conv->slope[c]);
-        int column = (vectors - odd) * LANES;
-        /* From the right to the left: see the head of this file. */
-        if (odd) depthwise_columns(kernel, 1, in, row, column, count, width, weights, borders, bias, slope, out);
-        while ((column -= COLUMNS * LANES) >= 0)
-            depthwise_columns(kernel, COLUMNS, in, row, column, count, width, weights, borders, bias, slope, out);
-    }
+/* ROWS rows of all channels, dense into `out`, whose channels are `out_plane` apart. */
+INLINE void depthwise_channels(int kernel, const struct depthwise *conv, const struct map *map, int y, int count,
+                               const struct borders *borders, float *out, ptrdiff_t out_plane) {
+    int c = 0;
+    for (; c + CHANNELS <= conv->channels; c += CHANNELS)
+        depthwise_rows(kernel, CHANNELS, conv, c, map, y, count, borders, out, out_plane);
+    for (; c < conv->channels; c++) depthwise_rows(kernel, 1, conv, c, map, y, count, borders, out, out_plane);
 }
 
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
@@ -208,9 +229,9 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
     for (int y = band.begin; y < band.end; y += ROWS, out += ROWS * in->width) {
         int count = least(ROWS, band.end - y);
         switch (conv->kernel) {
-        case 3: depthwise_rows(3, conv, in, y, count, borders, out, out_plane); break;
-        case 5: depthwise_rows(5, conv, in, y, count, borders, out, out_plane); break;
-        default: depthwise_rows(conv->kernel, conv, in, y, count, borders, out, out_plane);
+        case 3: depthwise_channels(3, conv, in, y, count, borders, out, out_plane); break;
+        case 5: depthwise_channels(5, conv, in, y, count, borders, out, out_plane); break;
+        default: depthwise_channels(conv->kernel, conv, in, y, count, borders, out, out_plane);
         }
     }
 }
@@ -409,7 +430,7 @@ static void pool_row(const float *in, ptrdiff_t row, int pool, float *out, int w
     }
 }
 
-static void clear(float *values, ptrdiff_t count) {
+static void clear_floats(float *values, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) values[i] = 0;
 }
 
@@ -420,13 +441,13 @@ static void run_pool(const struct branch *branch, const struct map *reduced, con
     ptrdiff_t around = (ptrdiff_t)padding * pooled->row;
     for (int c = 0; c < branch->depthwise.channels; c++) {
         float *to = pooled->data + c * pooled->plane + (ptrdiff_t)(rows.begin / pool) * pooled->row;
-        if (rows.begin == 0) clear(to - around - padding, around + padding);
+        if (rows.begin == 0) clear_floats(to - around - padding, around + padding);
         for (int y = rows.begin; y < rows.end; y += pool, to += pooled->row) {
             pool_row(reduced->data + c * reduced->plane + (ptrdiff_t)y * reduced->row, reduced->row, pool, to,
                      pooled->width);
-            clear(to + pooled->width, padding);
+            clear_floats(to + pooled->width, padding);
         }
-        if (rows.end == reduced->height) clear(to, around);
+        if (rows.end == reduced->height) clear_floats(to, around);
     }
 }
 
@@ -657,11 +678,11 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
     struct borders borders = make_borders(3, space->width);
     for (int o = 0; o < ctx->model->outputs; o++, logits += (ptrdiff_t)space->height * space->width)
         for (int x = 0; x < space->width; x += COLUMNS * LANES) {
-            vf sum[ROWS][COLUMNS];
+            vf sum[CHANNELS][ROWS][COLUMNS];
             UNROLL
             for (int r = 0; r < ROWS; r++)
                 UNROLL
-                for (int v = 0; v < COLUMNS; v++) sum[r][v] = vset(0);
+                for (int v = 0; v < COLUMNS; v++) sum[0][r][v] = vset(0);
             for (int k = 0; k < h->classes; k++) {
                 const float *rows[ROWS + 2];
                 UNROLL
@@ -669,14 +690,14 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
                     int row = y + r - 1, inside = row >= 0 && row < space->height;
                     rows[r] = inside ? h->ring + (k * RING + row % RING) * h->row : space->zero;
                 }
-                depthwise_tile(3, COLUMNS, rows, x, space->width, weights + 9 * (o * h->classes + k), &borders,
+                depthwise_tile(3, 1, COLUMNS, rows, 0, x, space->width, weights + 9 * (o * h->classes + k), &borders,
                                sum);
             }
             UNROLL
             for (int r = 0; r < ROWS; r++)
                 UNROLL
                 for (int v = 0; v < COLUMNS; v++)
-                    vstore(logits + (ptrdiff_t)(y + r) * space->width + x + v * LANES, sum[r][v]);
+                    vstore(logits + (ptrdiff_t)(y + r) * space->width + x + v * LANES, sum[0][r][v]);
         }
 }
 

@@ -135,7 +135,11 @@ INLINE void vstore_lanes(float *to, vf x, int count) {
 #if defined(__AVX512F__)
     _mm512_mask_storeu_ps(to, vlanes(0, count), (__m512)x);
 #else
-    for (int i = 0; i < count; i++) to[i] = x[i];
+    int i = 0;
+#if LANES == 8
+    for (; i + 4 <= count; i += 4) __builtin_memcpy(to, &x, 16);
+#endif
+    for (; i < count; i++) to[i] = x[i];
 #endif
 }
 
