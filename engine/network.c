@@ -294,27 +294,37 @@ static void run_stem(const struct context *ctx, const float *input) {
     }
 }
 
-/* One channel of a 3x3 depthwise convolution of stride 2. */
-static void stride_plane(const float *in, int in_height, int in_width, const float *weights, const float *zero,
-                         float *out, int height, int width) {
-    vi first;
-    for (int lane = 0; lane < LANES; lane++) first[lane] = lane ? -1 : 0;
-    for (int y = 0; y < height; y++, out += width)
-        for (int x = 0; x < width; x += LANES) {
-            vf sum = vset(0);
-            UNROLL
-            for (int r = 0; r < 3; r++) {
-                int row = 2 * y + r - 1;
-                const float *from = (row >= 0 && row < in_height ? in + (ptrdiff_t)row * in_width : zero) + 2 * x;
-                vf a = vload(from), b = vload(from + LANES);
-                vf before = vodd(vload(from - 2), vload(from - 2 + LANES));
-                if (x == 0) before = vand(before, first);
-                sum = vfma(before, vset(weights[3 * r]), sum);
-                sum = vfma(veven(a, b), vset(weights[3 * r + 1]), sum);
-                sum = vfma(vodd(a, b), vset(weights[3 * r + 2]), sum);
-            }
-            vstore(out + x, sum);
+/* What a kernel of three columns and stride 2 reads of a row: the pixels before, at and after 2 LANES outputs. */
+struct strided {
+    vf before, at, after;
+};
+
+INLINE struct strided load_strided(const float *from, int first) {
+    vf a = vload(from), b = vload(from + LANES), after = vodd(a, b);
+    vf left = first ? vset(0) : vload(from - LANES); /* its last value */
+    return (struct strided){vafter(left, after), veven(a, b), after};
+}
+
+INLINE vf add_strided(vf sum, struct strided x, const vf *weights) {
+    return vfma(x.before, weights[0], vfma(x.at, weights[1], vfma(x.after, weights[2], sum)));
+}
+
+/* One channel of a 3x3 depthwise convolution of stride 2; vector by vector from the right to the left, each from the top
+ * to the bottom, so that the last row of one output is the first of the next. */
+static void stride_plane(const float *in, int in_width, const float *weights, float *out, int height, int width) {
+    vf weight[9];
+    UNROLL
+    for (int k = 0; k < 9; k++) weight[k] = vset(weights[k]);
+    for (int x = (width - 1) / LANES * LANES; x >= 0; x -= LANES) {
+        const float *from = in + 2 * x;
+        struct strided above = {vset(0), vset(0), vset(0)};
+        for (int y = 0; y < height; y++, from += 2 * in_width) {
+            struct strided middle = load_strided(from, x == 0), below = load_strided(from + in_width, x == 0);
+            vf sum = add_strided(add_strided(add_strided(vset(0), above, weight), middle, weight + 3), below, weight + 6);
+            vstore(out + (ptrdiff_t)y * width + x, sum);
+            above = below;
         }
+    }
 }
 
 static float plane_mean(const float *plane, ptrdiff_t pixels) {
@@ -363,8 +373,7 @@ static void run_strided(const struct context *ctx, int s) {
             in = joined;
         }
         float *plane = out->data + c * out->plane;
-        stride_plane(in, height, width, ctx->model->stages[s].down.depthwise + 9 * c, space->zero, plane, out->height,
-                     out->width);
+        stride_plane(in, width, ctx->model->stages[s].down.depthwise + 9 * c, plane, out->height, out->width);
         here->mean[c] = plane_mean(plane, (ptrdiff_t)out->height * out->width);
     }
 }
@@ -521,7 +530,7 @@ static void enlarge_plane(const struct enlargement *e, const float *small, int s
                           const struct finish *finish, int channel, float *out, float *scratch) {
     int width = e->across.to, from = e->down.first[rows.begin];
     int last = least(e->down.first[rows.end - 1] + 1, e->down.from - 1);
-    ptrdiff_t wide = width + LANES, first_pixel = (ptrdiff_t)rows.begin * width;
+    ptrdiff_t wide = round_up(width, LANES), first_pixel = (ptrdiff_t)rows.begin * width;
     float *whole = scratch + (last - from + 1) * wide;
     run_across(&e->across, small + (ptrdiff_t)from * small_row, small_row, scratch, wide, last - from + 1);
     for (int y = rows.begin; y < rows.end; y++) {
@@ -651,8 +660,17 @@ struct head_rows {
     float *wide, *ring; /* classes x WIDE rows, classes x RING rows */
 };
 
+static float *ring_row(const struct head_rows *h, int k, int y) {
+    return h->ring + (k * RING + (y + RING) % RING) * h->row;
+}
+
+/* Row y, from -1 to the height: beyond the picture are zeros. */
 static void head_row(struct head_rows *h, int y) {
     const struct points *down = &h->e->down;
+    if (y < 0 || y >= down->to) {
+        for (int k = 0; k < h->classes; k++) clear_floats(ring_row(h, k, y), h->row);
+        return;
+    }
     int first = down->first[y], last = least(first + 2, down->from - 1);
     for (; h->filled <= last; h->filled++)
         for (int k = 0; k < h->classes; k++)
@@ -664,11 +682,20 @@ static void head_row(struct head_rows *h, int y) {
         const float *c = h->wide + (k * WIDE + last % WIDE) * h->row;
         vf weight[3];
         for (int i = 0; i < 3; i++) weight[i] = vset(down->weight[y][i]);
-        float *out = h->ring + (k * RING + y % RING) * h->row;
+        float *out = ring_row(h, k, y);
         for (int x = 0; x < h->e->across.to; x += LANES)
             vstore(out + x,
                    vfma(vload(a + x), weight[0], vfma(vload(b + x), weight[1], vload(c + x) * weight[2])));
     }
+}
+
+/* What classes [k, k + channels) add to ROWS rows from y on. */
+INLINE void add_head(const struct head_rows *h, int y, int k, int channels, int x, const float *weights,
+                     const struct borders *borders, vf sum[CHANNELS][ROWS][COLUMNS]) {
+    const float *rows[ROWS + 2];
+    UNROLL
+    for (int r = 0; r < ROWS + 2; r++) rows[r] = ring_row(h, k, y + r - 1);
+    depthwise_tile(3, channels, COLUMNS, rows, RING * h->row, x, h->e->across.to, weights, borders, sum);
 }
 
 /* The 3x3 convolution of ROWS rows from y on. */
@@ -676,28 +703,21 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
     const struct workspace *space = ctx->space;
     const float *weights = ctx->model->head;
     struct borders borders = make_borders(3, space->width);
-    for (int o = 0; o < ctx->model->outputs; o++, logits += (ptrdiff_t)space->height * space->width)
+    for (int o = 0; o < ctx->model->outputs; o++, weights += 9 * h->classes)
         for (int x = 0; x < space->width; x += COLUMNS * LANES) {
             vf sum[CHANNELS][ROWS][COLUMNS];
-            UNROLL
+            int k = 0;
+            for (int c = 0; c < CHANNELS; c++)
+                for (int r = 0; r < ROWS; r++)
+                    for (int v = 0; v < COLUMNS; v++) sum[c][r][v] = vset(0);
+            for (; k + CHANNELS <= h->classes; k += CHANNELS) add_head(h, y, k, CHANNELS, x, weights + 9 * k, &borders, sum);
+            for (; k < h->classes; k++) add_head(h, y, k, 1, x, weights + 9 * k, &borders, sum);
             for (int r = 0; r < ROWS; r++)
-                UNROLL
-                for (int v = 0; v < COLUMNS; v++) sum[0][r][v] = vset(0);
-            for (int k = 0; k < h->classes; k++) {
-                const float *rows[ROWS + 2];
-                UNROLL
-                for (int r = 0; r < ROWS + 2; r++) {
-                    int row = y + r - 1, inside = row >= 0 && row < space->height;
-                    rows[r] = inside ? h->ring + (k * RING + row % RING) * h->row : space->zero;
+                for (int v = 0; v < COLUMNS; v++) {
+                    vf logit = sum[0][r][v];
+                    for (int c = 1; c < CHANNELS; c++) logit += sum[c][r][v];
+                    vstore(logits + ((ptrdiff_t)o * space->height + y + r) * space->width + x + v * LANES, logit);
                 }
-                depthwise_tile(3, 1, COLUMNS, rows, 0, x, space->width, weights + 9 * (o * h->classes + k), &borders,
-                               sum);
-            }
-            UNROLL
-            for (int r = 0; r < ROWS; r++)
-                UNROLL
-                for (int v = 0; v < COLUMNS; v++)
-                    vstore(logits + (ptrdiff_t)(y + r) * space->width + x + v * LANES, sum[0][r][v]);
         }
 }
 
@@ -706,11 +726,11 @@ static void run_head(const struct context *ctx, float *logits) {
     struct range units = share(ctx, space->height / ROWS);
     if (units.begin == units.end) return;
     ptrdiff_t row = space->width + 2 * SLACK;
-    int classes = ctx->model->classes, next = most(units.begin * ROWS - 1, 0);
-    struct head_rows h = {&space->fourfold, &space->gate, classes, space->fourfold.down.first[next], row,
+    int classes = ctx->model->classes, next = units.begin * ROWS - 1;
+    struct head_rows h = {&space->fourfold, &space->gate, classes, space->fourfold.down.first[most(next, 0)], row,
                           ctx->scratch + SLACK, ctx->scratch + SLACK + classes * WIDE * row};
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
-        for (; next <= least(y + ROWS, space->height - 1); next++) head_row(&h, next);
+        for (; next <= y + ROWS; next++) head_row(&h, next);
         head_band(ctx, &h, y, logits);
     }
 }

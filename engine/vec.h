@@ -164,6 +164,17 @@ INLINE vf vodd(vf a, vf b) {
 #endif
 }
 
+/* The values from one before b to one before its last: a's last, then b's but the last. */
+INLINE vf vafter(vf a, vf b) {
+#if LANES == 16
+    return __builtin_shufflevector(a, b, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
+#elif LANES == 8
+    return __builtin_shufflevector(a, b, 7, 8, 9, 10, 11, 12, 13, 14);
+#else
+    return __builtin_shufflevector(a, b, 3, 4, 5, 6);
+#endif
+}
+
 INLINE float vsum(vf x) {
     float sum = 0;
     for (int i = 0; i < LANES; i++) sum += x[i];
