@@ -1,6 +1,6 @@
 /* Blending: C = alpha F + (1 - alpha) B in code values, rounded to the nearest, at the speed of memory.
  *
- * Rows are taken in blocks of whole vectors; the last, shorter block of a row goes through copies of a block's length.
+ * Rows are taken in blocks of whole vectors; what remains at the end of a row goes through copies of a block's length.
  * Every block is read before it is written, so the result may lie over the foreground or the background. */
 #include "kernels.h"
 #include "vec.h"
@@ -15,8 +15,18 @@ INLINE const float *float_row(const struct source *source, int row) {
 
 INLINE uint8_t *made_row(const struct target *made, int row) { return (uint8_t *)made->data + row * made->stride; }
 
-INLINE void copy_bytes(uint8_t *to, const uint8_t *from, int count) {
+/* What remains of rows at their ends, filled up to a whole block: a row of its own, of which the beginning is kept. */
+struct ends {
+    uint8_t foreground[3 * LANES], background[3 * LANES], made[4 * LANES];
+    float alpha[LANES];
+};
+
+static __attribute__((noinline)) void copy_bytes(uint8_t *to, const uint8_t *from, int count) {
     for (int i = 0; i < count; i++) to[i] = from[i];
+}
+
+static __attribute__((noinline)) void copy_alpha(float *to, const float *from, int count) {
+    for (int i = 0; i < LANES; i++) to[i] = i < count ? from[i] : 0;
 }
 
 /* x in [0, 1] as a code, the product rounded before the half is added, as core/composite.py has it. */
@@ -36,39 +46,40 @@ INLINE void composite_block(const uint8_t *foreground, const uint8_t *background
     for (int part = 0; part < 3; part++) vnarrow_bytes(made + part * LANES, codes[part]);
 }
 
+static __attribute__((noinline)) void composite_row(const uint8_t *foreground, const uint8_t *background,
+                                                    const float *alpha, int width, uint8_t *made) {
+    int rest = width % LANES, x = 0;
+    for (; x < width - rest; x += LANES)
+        composite_block(foreground + 3 * x, background + 3 * x, alpha + x, made + 3 * x);
+    if (rest) {
+        struct ends ends = {0};
+        copy_bytes(ends.foreground, foreground + 3 * x, 3 * rest);
+        copy_bytes(ends.background, background + 3 * x, 3 * rest);
+        copy_alpha(ends.alpha, alpha + x, rest);
+        composite_row(ends.foreground, ends.background, ends.alpha, LANES, ends.made);
+        copy_bytes(made + 3 * x, ends.made, 3 * rest);
+    }
+}
+
 static void composite(struct source foreground, struct source background, struct source alpha, struct target made) {
-    for (int row = 0; row < alpha.height; row++) {
-        const uint8_t *above = row_of(&foreground, row), *below = row_of(&background, row);
-        const float *opacity = float_row(&alpha, row);
-        uint8_t *to = made_row(&made, row);
-        int x = 0, rest = alpha.width % LANES;
-        for (; x < alpha.width - rest; x += LANES) composite_block(above + 3 * x, below + 3 * x, opacity + x, to + 3 * x);
-        if (rest) {
-            uint8_t ends[3][3 * LANES] = {0};
-            float end[LANES] = {0};
-            copy_bytes(ends[0], above + 3 * x, 3 * rest);
-            copy_bytes(ends[1], below + 3 * x, 3 * rest);
-            for (int i = 0; i < rest; i++) end[i] = opacity[x + i];
-            composite_block(ends[0], ends[1], end, ends[2]);
-            copy_bytes(to + 3 * x, ends[2], 3 * rest);
-        }
+    for (int row = 0; row < alpha.height; row++)
+        composite_row(row_of(&foreground, row), row_of(&background, row), float_row(&alpha, row), alpha.width,
+                      made_row(&made, row));
+}
+
+static __attribute__((noinline)) void alpha_row(const float *alpha, int width, uint8_t *made) {
+    int rest = width % LANES, x = 0;
+    for (; x < width - rest; x += LANES) vnarrow_bytes(made + x, to_code(vload(alpha + x)));
+    if (rest) {
+        struct ends ends;
+        copy_alpha(ends.alpha, alpha + x, rest);
+        alpha_row(ends.alpha, LANES, ends.made);
+        copy_bytes(made + x, ends.made, rest);
     }
 }
 
 static void alpha_u8(struct source alpha, struct target made) {
-    for (int row = 0; row < alpha.height; row++) {
-        const float *opacity = float_row(&alpha, row);
-        uint8_t *to = made_row(&made, row);
-        int x = 0, rest = alpha.width % LANES;
-        for (; x < alpha.width - rest; x += LANES) vnarrow_bytes(to + x, to_code(vload(opacity + x)));
-        if (rest) {
-            float end[LANES] = {0};
-            uint8_t codes[LANES];
-            for (int i = 0; i < rest; i++) end[i] = opacity[x + i];
-            vnarrow_bytes(codes, to_code(vload(end)));
-            copy_bytes(to + x, codes, rest);
-        }
-    }
+    for (int row = 0; row < alpha.height; row++) alpha_row(float_row(&alpha, row), alpha.width, made_row(&made, row));
 }
 
 typedef int32_t four_words __attribute__((vector_size(16)));
@@ -107,22 +118,22 @@ INLINE void cutout_block(const uint8_t *foreground, const float *alpha, uint8_t 
     __builtin_memcpy(made, pixels, sizeof pixels);
 }
 
-static void cutout(struct source foreground, struct source alpha, struct target made) {
-    for (int row = 0; row < alpha.height; row++) {
-        const uint8_t *above = row_of(&foreground, row);
-        const float *opacity = float_row(&alpha, row);
-        uint8_t *to = made_row(&made, row);
-        int x = 0, rest = alpha.width % LANES;
-        for (; x < alpha.width - rest; x += LANES) cutout_block(above + 3 * x, opacity + x, to + 4 * x);
-        if (rest) {
-            uint8_t colours[3 * LANES] = {0}, pixels[4 * LANES];
-            float end[LANES] = {0};
-            copy_bytes(colours, above + 3 * x, 3 * rest);
-            for (int i = 0; i < rest; i++) end[i] = opacity[x + i];
-            cutout_block(colours, end, pixels);
-            copy_bytes(to + 4 * x, pixels, 4 * rest);
-        }
+static __attribute__((noinline)) void cutout_row(const uint8_t *foreground, const float *alpha, int width,
+                                                 uint8_t *made) {
+    int rest = width % LANES, x = 0;
+    for (; x < width - rest; x += LANES) cutout_block(foreground + 3 * x, alpha + x, made + 4 * x);
+    if (rest) {
+        struct ends ends = {0};
+        copy_bytes(ends.foreground, foreground + 3 * x, 3 * rest);
+        copy_alpha(ends.alpha, alpha + x, rest);
+        cutout_row(ends.foreground, ends.alpha, LANES, ends.made);
+        copy_bytes(made + 4 * x, ends.made, 4 * rest);
     }
+}
+
+static void cutout(struct source foreground, struct source alpha, struct target made) {
+    for (int row = 0; row < alpha.height; row++)
+        cutout_row(row_of(&foreground, row), float_row(&alpha, row), alpha.width, made_row(&made, row));
 }
 
 /* ---- alpha as bytes ---- */
@@ -145,33 +156,33 @@ INLINE void blend_block(const uint8_t *foreground, const uint8_t *background, co
     for (int part = 0; part < channels; part++) vstore_bytes(made + part * PIXELS, codes[part]);
 }
 
-INLINE void blend_row(const uint8_t *foreground, const uint8_t *background, const uint8_t *alpha, int channels,
-                      int width, uint8_t *made) {
-    int x = 0, rest = width % PIXELS;
-    for (; x < width - rest; x += PIXELS)
+INLINE int blend_blocks(const uint8_t *foreground, const uint8_t *background, const uint8_t *alpha, int channels,
+                        int width, uint8_t *made) {
+    int x = 0;
+    for (; x + PIXELS <= width; x += PIXELS)
         blend_block(foreground + channels * x, background + channels * x, alpha + x, channels, made + channels * x);
-    if (rest) {
-        uint8_t ends[4][3 * PIXELS] = {0};
-        copy_bytes(ends[0], foreground + channels * x, channels * rest);
-        copy_bytes(ends[1], background + channels * x, channels * rest);
-        copy_bytes(ends[2], alpha + x, rest);
-        blend_block(ends[0], ends[1], ends[2], channels, ends[3]);
-        copy_bytes(made + channels * x, ends[3], channels * rest);
-    }
+    return x;
 }
 
-static void blend_any(const uint8_t *foreground, const uint8_t *background, const uint8_t *alpha, int channels,
-                      int width, uint8_t *made) {
-    switch (channels) {
-    case 1: blend_row(foreground, background, alpha, 1, width, made); break;
-    case 2: blend_row(foreground, background, alpha, 2, width, made); break;
-    case 3: blend_row(foreground, background, alpha, 3, width, made); break;
+static __attribute__((noinline)) void blend_row(const uint8_t *foreground, const uint8_t *background,
+                                                const uint8_t *alpha, int channels, int width, uint8_t *made) {
+    int x = channels == 1   ? blend_blocks(foreground, background, alpha, 1, width, made)
+            : channels == 2 ? blend_blocks(foreground, background, alpha, 2, width, made)
+                            : blend_blocks(foreground, background, alpha, 3, width, made);
+    if (x < width) {
+        uint8_t ends[4][3 * PIXELS] = {0};
+        int rest = width - x, at = channels * x;
+        copy_bytes(ends[0], foreground + at, channels * rest);
+        copy_bytes(ends[1], background + at, channels * rest);
+        copy_bytes(ends[2], alpha + x, rest);
+        blend_row(ends[0], ends[1], ends[2], channels, PIXELS, ends[3]);
+        copy_bytes(made + at, ends[3], channels * rest);
     }
 }
 
 static void composite_u8(struct source foreground, struct source background, struct source alpha, struct target made) {
     for (int row = 0; row < alpha.height; row++)
-        blend_any(row_of(&foreground, row), row_of(&background, row), row_of(&alpha, row), foreground.channels,
+        blend_row(row_of(&foreground, row), row_of(&background, row), row_of(&alpha, row), foreground.channels,
                   alpha.width, made_row(&made, row));
 }
 
@@ -201,7 +212,7 @@ static void composite_chroma(struct source foreground, struct source background,
             int count = foreground.width - x < STRETCH ? foreground.width - x : STRETCH;
             ptrdiff_t at = (ptrdiff_t)x * channels;
             halve(upper + 2 * x, lower + 2 * x, alpha.width - 2 * x, count, means);
-            blend_any(row_of(&foreground, row) + at, row_of(&background, row) + at, means, channels, count,
+            blend_row(row_of(&foreground, row) + at, row_of(&background, row) + at, means, channels, count,
                       made_row(&made, row) + at);
         }
     }

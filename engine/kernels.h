@@ -54,8 +54,6 @@ struct kernels {
     void (*run_step)(const struct model *model, void *workspace, int step, int part, const float *input, float *logits);
     void (*run_part)(const struct model *model, void *workspace, int part, const float *input, float *logits);
     /* resize.c */
-    int64_t (*resize_scratch_size)(int height, int width, int channels, int made_height, int made_width);
-    int64_t (*resize_yuv_scratch_size)(int height, int width, int made_height, int made_width);
     void (*resize_u8)(struct source source, struct target made, int made_height, int made_width, void *scratch);
     void (*resize_f32)(struct source source, struct target made, int made_height, int made_width, void *scratch);
     void (*resize_planes)(struct source source, struct planes made, void *scratch);

@@ -1,6 +1,7 @@
 /* Public entry points of the pixel kernels: every argument is checked here, once; then the kernel of an instruction set
  * is called. */
 #include "kernels.h"
+#include "resample.h"
 
 enum { BYTE = 1, FLOAT = 4 };
 
@@ -36,7 +37,8 @@ static int64_t resize_needs(const struct kernels *kernels, int height, int width
     if (!kernels) return SINET_ERROR_ISA;
     if (!side_fits(height) || !side_fits(width) || channels < 1 || channels > 4) return SINET_ERROR_ARGUMENT;
     if (!side_fits(made_height) || !side_fits(made_width)) return SINET_ERROR_ARGUMENT;
-    return kernels->resize_scratch_size(height, width, channels, made_height, made_width);
+    int bytes_each = channels == 1 ? (int)sizeof(float) : 1; /* a plane may be of floats */
+    return plan_resize(height, width, channels, bytes_each, made_height, made_width, 0, kernels->shape.lanes, 0).bytes;
 }
 
 int64_t sinet_resize_scratch_size(int isa, int height, int width, int channels, int made_height, int made_width) {
@@ -100,7 +102,8 @@ static int64_t resize_yuv_needs(const struct kernels *kernels, int height, int w
     if (!kernels) return SINET_ERROR_ISA;
     if (!side_fits(height) || !side_fits(width)) return SINET_ERROR_ARGUMENT;
     if (!side_fits(made_height) || !side_fits(made_width)) return SINET_ERROR_ARGUMENT;
-    return kernels->resize_yuv_scratch_size(height, width, made_height, made_width);
+    /* Chroma, two channels of half the size, needs less than three channels of luma's. */
+    return plan_resize(height, width, 3, 1, made_height, made_width, 3, kernels->shape.lanes, 0).bytes;
 }
 
 int64_t sinet_resize_yuv420_scratch_size(int isa, int height, int width, int made_height, int made_width) {

@@ -4,157 +4,17 @@
  * their words are transposed, and lane i of every vector belongs to row i. Bytes are weighted two places at a time by
  * the processor's sum of two products of 16 bits; a weight has 22 bits after the point, so it goes in two parts. */
 #include "kernels.h"
+#include "resample.h"
 #include "vec.h"
 
 enum {
-    POINT = 22,       /* bits after the point of a weight */
-    LOW_BITS = 15,    /* of them in its lower part */
-    BLOCK_MADE = 64,  /* outputs of a row that are made from one transposed block ... */
-    BLOCK_READ = 512, /* ... of about this many places, so that it stays in the first cache */
     SPAN = 4 * LANES, /* places that are transposed at once */
     PLANE_COLUMNS = BLOCK_MADE + SPAN
 };
 
-/* One axis: output i is the weighted sum of the `count[i]` places, or pairs of places, from `first[i]` on. */
-struct axis {
-    int source, made;
-    int reach; /* pairs of places that an output has at most */
-    int32_t *first, *count;
-    int32_t *low, *high; /* made x reach: the two weights of a pair, in the halves of a word; lower and higher part */
-    float *weights;      /* made x 2 reach, in the same memory, for floats */
-};
-
-/* Where scratch memory goes. */
-struct work {
-    struct axis across, down;
-    ptrdiff_t plane; /* bytes from one plane to the next in a row that is resized across */
-    uint8_t *rows;   /* the picture resized across */
-    vi *block, *sums;
-    uint8_t *line, *codes;
-    int64_t bytes;
-};
-
-/* ---- weights ---- */
-
-/* x as a double, here and now: a fused multiplication would differ from Pillow's in the last place. */
-static double settled(double x) {
-    volatile double y = x;
-    return y;
-}
-
-struct window {
-    double centre, sharpness;
-    int first, end;
-};
-
-static struct window window_of(const struct axis *axis, int made) {
-    double scale = (double)axis->source / axis->made, half = scale > 1 ? scale : 1;
-    double centre = settled((made + 0.5) * scale);
-    double first = centre - half + 0.5, end = centre + half + 0.5;
-    return (struct window){centre, 1 / half, first < 0 ? 0 : (int)first, end > axis->source ? axis->source : (int)end};
-}
-
-static double triangle(const struct window *window, int place) {
-    double x = settled((place - window->centre + 0.5) * window->sharpness);
-    x = x < 0 ? -x : x;
-    return x < 1 ? 1 - x : 0;
-}
-
-static double triangle_sum(const struct window *window) {
-    double sum = 0;
-    for (int place = window->first; place < window->end; place++) sum += triangle(window, place);
-    return sum;
-}
-
-/* Weights in fixed point. Where `even`, pairs begin at even places, with a weight of 0 before the first where needed. */
-static void fix_weights(struct axis *axis, int even) {
-    for (int i = 0; i < axis->made; i++) {
-        struct window window = window_of(axis, i);
-        double sum = triangle_sum(&window);
-        int first = even ? window.first & ~1 : window.first, count = (window.end - first + 1) / 2;
-        int32_t *low = axis->low + (int64_t)i * axis->reach, *high = axis->high + (int64_t)i * axis->reach;
-        axis->first[i] = first;
-        axis->count[i] = count;
-        for (int pair = 0; pair < count; pair++) {
-            int32_t weight[2];
-            for (int k = 0; k < 2; k++) {
-                int place = first + 2 * pair + k;
-                int inside = place >= window.first && place < window.end;
-                weight[k] = inside ? (int32_t)(triangle(&window, place) / sum * (1 << POINT) + 0.5) : 0;
-            }
-            int32_t mask = (1 << LOW_BITS) - 1;
-            low[pair] = (weight[0] & mask) | (weight[1] & mask) << 16;
-            high[pair] = weight[0] >> LOW_BITS | weight[1] >> LOW_BITS << 16;
-        }
-    }
-}
-
-static void float_weights(struct axis *axis) {
-    for (int i = 0; i < axis->made; i++) {
-        struct window window = window_of(axis, i);
-        double sum = triangle_sum(&window);
-        float *weights = axis->weights + (int64_t)i * 2 * axis->reach;
-        axis->first[i] = window.first;
-        axis->count[i] = window.end - window.first;
-        for (int place = window.first; place < window.end; place++)
-            weights[place - window.first] = (float)(triangle(&window, place) / sum);
-    }
-}
-
-/* ---- scratch memory ---- */
-
-static void *carve(struct work *work, char *memory, int64_t bytes) {
-    int64_t begin = work->bytes;
-    work->bytes += (bytes + 63) & ~(int64_t)63;
-    return memory ? memory + begin : 0;
-}
-
-static void plan_axis(struct work *work, struct axis *axis, char *memory, int source, int made) {
-    axis->source = source;
-    axis->made = made;
-    axis->reach = (source > made ? (source + made - 1) / made : 1) + 2;
-    axis->first = carve(work, memory, (int64_t)made * 4);
-    axis->count = carve(work, memory, (int64_t)made * 4);
-    axis->low = carve(work, memory, (int64_t)made * axis->reach * 8);
-    axis->high = memory ? axis->low + (int64_t)made * axis->reach : 0;
-    axis->weights = (float *)axis->low;
-}
-
-/* Lay out scratch memory, or only count its bytes where `memory` is null. Vectors are stored whole, hence the padding.
- * `codes`: planes of bytes of the made size that are kept until the end. */
-static struct work plan(int height, int width, int channels, int bytes_each, int made_height, int made_width, int codes,
-                        char *memory) {
-    struct work work = {0};
-    plan_axis(&work, &work.across, memory, width, made_width);
-    plan_axis(&work, &work.down, memory, height, made_height);
-    int64_t places = 2 * (int64_t)work.across.reach > BLOCK_READ ? 2 * (int64_t)work.across.reach : BLOCK_READ;
-    work.plane = (((int64_t)made_width * bytes_each + 63) & ~(int64_t)63) + 64;
-    work.rows = carve(&work, memory, work.plane * channels * height);
-    work.block = carve(&work, memory, (places + 2 * SPAN) * channels * (int64_t)sizeof(vi));
-    work.sums = carve(&work, memory, (BLOCK_MADE + SPAN) * channels * (int64_t)sizeof(vi));
-    work.line = carve(&work, memory, work.plane * channels);
-    work.codes = carve(&work, memory, work.plane * codes * made_height);
-    return work;
-}
-
-static int64_t resize_scratch_size(int height, int width, int channels, int made_height, int made_width) {
-    return plan(height, width, channels, channels == 1 ? 4 : 1, made_height, made_width, 0, 0).bytes;
-}
-
-static int64_t resize_yuv_scratch_size(int height, int width, int made_height, int made_width) {
-    /* Chroma, two channels of half the size, needs less than three channels of luma's. */
-    return plan(height, width, 3, 1, made_height, made_width, 3, 0).bytes;
-}
-
-/* The end of the block of outputs that begins at `from`, and how many places it reads. */
-static int block_end(const struct axis *axis, int from, int places_each, int *places) {
-    int end = from;
-    do {
-        *places = axis->first[end] + places_each * axis->count[end] - axis->first[from];
-        end++;
-    } while (end < axis->made && end - from < BLOCK_MADE &&
-             axis->first[end] + places_each * axis->count[end] - axis->first[from] <= BLOCK_READ);
-    return end;
+static struct work plan(const struct source *source, int bytes_each, int made_height, int made_width, char *scratch) {
+    return plan_resize(source->height, source->width, source->channels, bytes_each, made_height, made_width, 0, LANES,
+                       scratch);
 }
 
 /* In one place, for the size of the library: the arrays stay in the nearest cache anyway. */
@@ -205,7 +65,7 @@ INLINE void sum_block(const struct work *work, int channels, int planar, int beg
     ptrdiff_t step = planar ? 1 : channels, channel_step = planar ? PLANE_COLUMNS : 1;
     vi *made = work->sums;
     for (int i = begin; i < end; i++, made += step) {
-        const vi *pairs = work->block + (axis->first[i] - axis->first[begin]) / 2 * channels;
+        const vi *pairs = (vi *)work->block + (axis->first[i] - axis->first[begin]) / 2 * channels;
         const int32_t *low = axis->low + (int64_t)i * axis->reach, *high = axis->high + (int64_t)i * axis->reach;
         vi sums[2][4] = {0};
         for (int pair = 0; pair < axis->count[i]; pair++)
@@ -237,7 +97,7 @@ INLINE void across_block(const struct source *source, const struct work *work, i
     vi words[4 * LANES];
     for (int done = 0; done < places; done += SPAN) {
         read_words(source, top, work->across.first[begin] + done, words);
-        split_pairs(words, channels, work->block + done / 2 * channels);
+        split_pairs(words, channels, (vi *)work->block + done / 2 * channels);
     }
     sum_block(work, channels, planar, begin, end);
 }
@@ -263,7 +123,7 @@ static void across(const struct source *source, struct work *work, int planar) {
                 continue;
             }
             for (int c = 0; c < channels; c++)
-                write_columns(work->sums + c * PLANE_COLUMNS, end - begin, to + c * work->plane + begin, stride, rows);
+                write_columns((vi *)work->sums + c * PLANE_COLUMNS, end - begin, to + c * work->plane + begin, stride, rows);
         }
     }
 }
@@ -271,7 +131,7 @@ static void across(const struct source *source, struct work *work, int planar) {
 /* ---- bytes, down ---- */
 
 /* One made row of `bytes` bytes; beyond them nothing is written. */
-static void down(const struct work *work, int channels, int row, int64_t bytes, uint8_t *made) {
+static __attribute__((noinline)) void down(const struct work *work, int channels, int row, int64_t bytes, uint8_t *made) {
     const struct axis *axis = &work->down;
     ptrdiff_t stride = work->plane * channels;
     int count = axis->count[row], last = axis->source - 1;
@@ -299,7 +159,7 @@ static void down(const struct work *work, int channels, int row, int64_t bytes, 
 }
 
 static void resize_u8(struct source source, struct target made, int made_height, int made_width, void *scratch) {
-    struct work work = plan(source.height, source.width, source.channels, 1, made_height, made_width, 0, scratch);
+    struct work work = plan(&source, 1, made_height, made_width, scratch);
     across(&source, &work, 0);
     fix_weights(&work.down, 0);
     for (int row = 0; row < made_height; row++)
@@ -309,13 +169,19 @@ static void resize_u8(struct source source, struct target made, int made_height,
 
 /* ---- the network's input ---- */
 
-/* `count` floats of at most LANES. */
+static __attribute__((noinline)) void write_rest(float *to, const float *from, int count) {
+    for (int i = 0; i < count; i++) to[i] = from[i];
+}
+
+/* The first `count` of LANES floats, or all. */
 INLINE void write_floats(float *to, vf x, int count) {
     if (count >= LANES) {
         vstore(to, x);
-        return;
+    } else {
+        float all[LANES];
+        vstore(all, x);
+        write_rest(to, all, count);
     }
-    for (int i = 0; i < count; i++) to[i] = x[i];
 }
 
 INLINE float *plane_row(const struct planes *made, int plane, int row) {
@@ -323,7 +189,7 @@ INLINE float *plane_row(const struct planes *made, int plane, int row) {
 }
 
 static void resize_planes(struct source source, struct planes made, void *scratch) {
-    struct work work = plan(source.height, source.width, source.channels, 1, made.height, made.width, 0, scratch);
+    struct work work = plan(&source, 1, made.height, made.width, scratch);
     across(&source, &work, 1);
     fix_weights(&work.down, 0);
     for (int row = 0; row < made.height; row++) {
@@ -339,7 +205,7 @@ static void resize_planes(struct source source, struct planes made, void *scratc
 
 /* Resize every channel of a source to a plane of codes, rows of work.plane bytes. */
 static void shrink_planes(const struct source *source, struct planes made, uint8_t *const *codes, void *scratch) {
-    struct work work = plan(source->height, source->width, source->channels, 1, made.height, made.width, 0, scratch);
+    struct work work = plan(source, 1, made.height, made.width, scratch);
     across(source, &work, 1);
     fix_weights(&work.down, 0);
     for (int row = 0; row < made.height; row++) {
@@ -354,7 +220,7 @@ INLINE vf in_codes(vf x) { return vmin(vmax(x, vset(0)), vset(255)); }
 
 static void resize_yuv(struct source luma, const struct source *chroma, int swapped, struct conversion conversion,
                        struct planes made, void *scratch) {
-    struct work work = plan(luma.height, luma.width, 3, 1, made.height, made.width, 3, scratch);
+    struct work work = plan_resize(luma.height, luma.width, 3, 1, made.height, made.width, 3, LANES, scratch);
     int64_t size = work.plane * made.height;
     uint8_t *y = work.codes, *u = y + (swapped ? 2 : 1) * size, *v = y + (swapped ? 1 : 2) * size;
     uint8_t *const codes[3] = {y, y + size, y + 2 * size};
@@ -415,20 +281,21 @@ static void across_f32(const struct source *source, struct work *work) {
             end = block_end(axis, begin, 1, &places);
             int first = axis->first[begin];
             read_columns(source, top, first, places, work->block);
+            vi *sums = work->sums;
             for (int i = begin; i < end; i++)
-                work->sums[i - begin] = (vi)weighted(axis->weights + (int64_t)i * 2 * axis->reach, axis->count[i],
+                sums[i - begin] = (vi)weighted(axis->weights + (int64_t)i * 2 * axis->reach, axis->count[i],
                                                      (const vf *)work->block + (axis->first[i] - first));
             for (int i = begin; i < end; i += LANES) {
-                transpose(work->sums + (i - begin));
+                transpose(sums + (i - begin));
                 for (int lane = 0; lane < rows; lane++)
-                    vstore_i(work->rows + (top + lane) * work->plane + (ptrdiff_t)i * 4, work->sums[i - begin + lane]);
+                    vstore_i(work->rows + (top + lane) * work->plane + (ptrdiff_t)i * 4, sums[i - begin + lane]);
             }
         }
     }
 }
 
 static void resize_f32(struct source source, struct target made, int made_height, int made_width, void *scratch) {
-    struct work work = plan(source.height, source.width, 1, 4, made_height, made_width, 0, scratch);
+    struct work work = plan(&source, 4, made_height, made_width, scratch);
     across_f32(&source, &work);
     float_weights(&work.down);
     for (int row = 0; row < made_height; row++) {
