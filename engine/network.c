@@ -73,7 +73,6 @@ INLINE void pointwise_tile(int block, int tile, const struct pointwise *conv, co
         UNROLL
         for (int v = 0; v < tile; v++) sum[c][v] = vset(conv->bias[channel + c]);
     in += pixel;
-    UNROLL_TWICE
     for (int i = 0; i < conv->inputs; i++, in += in_plane, weights += block) {
         vf x[TILE];
         UNROLL
@@ -231,7 +230,9 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
         switch (conv->kernel) {
         case 3: depthwise_channels(3, conv, in, y, count, borders, out, out_plane); break;
         case 5: depthwise_channels(5, conv, in, y, count, borders, out, out_plane); break;
-        default: depthwise_channels(conv->kernel, conv, in, y, count, borders, out, out_plane);
+        default: /* rare, so neither unrolled nor in pairs */
+            for (int c = 0; c < conv->channels; c++)
+                depthwise_rows(conv->kernel, 1, conv, c, in, y, count, borders, out, out_plane);
         }
     }
 }

@@ -28,11 +28,9 @@
 /* Loops over a tile are unrolled whole, whatever the compiler thinks of their length: what they index is registers. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
-#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #define ROLL _Pragma("clang loop unroll(disable)")
 #else
 #define UNROLL _Pragma("GCC unroll 32")
-#define UNROLL_TWICE _Pragma("GCC unroll 2")
 #define ROLL _Pragma("GCC unroll 1")
 #endif
 
