@@ -6,6 +6,7 @@
 #include "resize.c"
 #include "blend.c"
 #include "filter.c"
+#include "png.c"
 
 #ifndef SINET_ISA
 #define SINET_ISA baseline
@@ -54,4 +55,7 @@ const struct kernels NAMED(kernels_, SINET_ISA) = {
     .clean_colours = clean_colours,
     .shrink = shrink,
     .lay_over = lay_over,
+    .png_copy = png_copy,
+    .png_filter = png_filter,
+    .png_sum = png_sum,
 };

@@ -84,6 +84,10 @@ struct kernels {
     void (*shrink)(struct source image, int factor, struct target made, uint32_t *scratch);
     void (*lay_over)(struct source foreground, struct grid background, struct source alpha, int bytes,
                      struct target made, float *scratch);
+    /* png.c; rows have room for a vector on both sides */
+    void (*png_copy)(const uint8_t *pixels, ptrdiff_t bytes, int channels, uint8_t *row);
+    void (*png_filter)(const uint8_t *row, const uint8_t *above, ptrdiff_t bytes, int channels, uint8_t *filtered);
+    uint32_t (*png_sum)(const uint8_t *bytes, ptrdiff_t count, uint32_t sum);
 };
 
 /* The table of an instruction set, null if there is none of that number or this processor does not have it: sinet.c. */

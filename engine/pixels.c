@@ -1,5 +1,6 @@
 /* Public entry points of the pixel kernels: every argument is checked here, once; then the kernel of an instruction set
  * is called. */
+#include "deflate.h"
 #include "kernels.h"
 #include "resample.h"
 
@@ -450,4 +451,67 @@ int sinet_lay_over(int isa, const uint8_t *foreground, ptrdiff_t foreground_stri
                                 source_of(alpha, alpha_stride, height, width, 1), alpha_bytes == 1,
                                 (struct target){made, made_stride}, scratch);
     return SINET_OK;
+}
+
+/* ---- png.c, deflate.c ---- */
+
+enum { PNG_MARGIN = 64, PNG_PAETH = 4 };
+
+static int png_fits(int height, int width, int channels) {
+    return side_fits(height) && side_fits(width) && (channels == 1 || channels == 3 || channels == 4);
+}
+
+int64_t sinet_png_size(int height, int width, int channels) {
+    if (!png_fits(height, width, channels)) return SINET_ERROR_ARGUMENT;
+    int64_t bytes = (int64_t)height * (1 + (int64_t)width * channels);
+    return bytes + 6 * (bytes / BLOCK_BYTES + 1) + 16; /* head, sum, and what a block may grow and write too much */
+}
+
+/* A row in scratch memory: zeros before it, room behind it. */
+static int64_t png_row_bytes(int width, int channels) {
+    return ((int64_t)width * channels + 3 * PNG_MARGIN - 1) / PNG_MARGIN * PNG_MARGIN;
+}
+
+int64_t sinet_png_scratch_size(int width, int channels) {
+    if (!png_fits(1, width, channels)) return SINET_ERROR_ARGUMENT;
+    return 2 * png_row_bytes(width, channels) + (BLOCK_BYTES + 1 + PNG_MARGIN) + 2 * BLOCK_BYTES;
+}
+
+int64_t sinet_png(int isa, const uint8_t *source, ptrdiff_t stride, int height, int width, int channels, uint8_t *made,
+                  size_t made_bytes, void *scratch, size_t scratch_bytes) {
+    const struct kernels *kernels = find_kernels(isa);
+    if (!kernels) return SINET_ERROR_ISA;
+    if (!png_fits(height, width, channels) || !rows_fit(source, stride, height, width, channels, BYTE) || !made)
+        return SINET_ERROR_ARGUMENT;
+    int error = memory_error(scratch, scratch_bytes, sinet_png_scratch_size(width, channels));
+    if (error) return error;
+    if (made_bytes < (uint64_t)sinet_png_size(height, width, channels)) return SINET_ERROR_MEMORY;
+
+    ptrdiff_t bytes = (ptrdiff_t)width * channels, whole = (ptrdiff_t)png_row_bytes(width, channels);
+    uint8_t *row = (uint8_t *)scratch + PNG_MARGIN, *above = row + whole, *block = (uint8_t *)scratch + 2 * whole;
+    uint16_t *tokens = (uint16_t *)(block + BLOCK_BYTES + 1 + PNG_MARGIN);
+    for (ptrdiff_t i = 0; i < 2 * whole; i++) ((uint8_t *)scratch)[i] = 0;
+    struct packed packed = {made + 2, 0, 0};
+    made[0] = 0x78, made[1] = 0x01;
+    uint32_t sum = 1;
+    int filled = 0;
+    for (int y = 0; y < height; y++) {
+        kernels->png_copy(source + y * stride, bytes, channels, row);
+        block[filled++] = PNG_PAETH;
+        for (ptrdiff_t done = 0; done < bytes || filled == BLOCK_BYTES;) {
+            ptrdiff_t part = bytes - done < BLOCK_BYTES - filled ? bytes - done : BLOCK_BYTES - filled;
+            kernels->png_filter(row + done, above + done, part, channels, block + filled);
+            done += part, filled += (int)part;
+            int last = y == height - 1 && done == bytes;
+            if (filled < BLOCK_BYTES && !last) continue;
+            sum = kernels->png_sum(block, filled, sum);
+            pack_block(&packed, block, filled, last, tokens);
+            filled = 0;
+        }
+        uint8_t *swapped = above;
+        above = row, row = swapped;
+    }
+    finish_byte(&packed);
+    for (int i = 0; i < 4; i++) *packed.to++ = (uint8_t)(sum >> (24 - 8 * i));
+    return packed.to - made;
 }

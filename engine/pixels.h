@@ -153,4 +153,13 @@ SINET_API int sinet_lay_over(int isa, const uint8_t *foreground, ptrdiff_t foreg
                              ptrdiff_t alpha_stride, int alpha_bytes, int height, int width, uint8_t *made,
                              ptrdiff_t made_stride, void *scratch, size_t scratch_bytes);
 
+/* ---- png.c, deflate.c ----------------------------------------------------------------------------------------------
+ * The content of a PNG's IDAT chunk: rows of (height, width, channels) bytes, 1, 3 or 4 channels, by Paeth's filter,
+ * packed as a zlib stream of runs and single bytes. Pixels of 4 channels whose last is 0 are written as black. `made` may
+ * need sinet_png_size bytes and mostly needs a small part of them; the answer is how many are used. */
+SINET_API int64_t sinet_png_size(int height, int width, int channels);
+SINET_API int64_t sinet_png_scratch_size(int width, int channels);
+SINET_API int64_t sinet_png(int isa, const uint8_t *source, ptrdiff_t stride, int height, int width, int channels,
+                            uint8_t *made, size_t made_bytes, void *scratch, size_t scratch_bytes);
+
 #endif
