@@ -16,6 +16,7 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 # EPS is a program in PostScript: decoding it would start Ghostscript on a stranger's file.
 _REFUSED = frozenset({"EPS"})
+_LIKELY = {b"\xff\xd8\xff": "PIL.JpegImagePlugin", b"\x89PNG\r\n": "PIL.PngImagePlugin"}
 
 
 class Decodable(NamedTuple):
@@ -76,7 +77,7 @@ def _open_heic(stream: IO[bytes]) -> Decodable:
 def _open_with_pillow(stream: IO[bytes], head: bytes, name: str) -> Image.Image:
     """What `Image.open` does, less its warning about large pictures: our own limit is asked instead."""
     failure: Exception | None = None
-    for factory, accept in _plugins():
+    for factory, accept in _plugins(head):
         if accept is not None and accept(head[:16]) is not True:
             continue
         stream.seek(0)
@@ -95,10 +96,16 @@ def _open_with_pillow(stream: IO[bytes], head: bytes, name: str) -> Image.Image:
     )
 
 
-def _plugins() -> Iterator[tuple[Callable[..., Image.Image], Callable[[bytes], bool | str] | None]]:
-    """Pillow's decoders, the common ones first: loading the forty others takes 30 ms."""
+def _plugins(head: bytes) -> Iterator[tuple[Callable[..., Image.Image], Callable[[bytes], bool | str] | None]]:
+    """Pillow's decoders, the likely one first: loading the five common ones takes 10 ms, the forty others 30."""
     tried = set(_REFUSED)
-    for register in (Image.preinit, Image.init):
+
+    def likely() -> None:
+        for signature, plugin in _LIKELY.items():
+            if head.startswith(signature):
+                importlib.import_module(plugin)
+
+    for register in (likely, Image.preinit, Image.init):
         register()
         for kind in [kind for kind in Image.ID if kind not in tried]:
             tried.add(kind)

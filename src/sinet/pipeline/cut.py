@@ -72,7 +72,7 @@ def cut(picture: ImageSource | Frame, segmenter: Segmenter, options: CutOptions 
     options = options or CutOptions()
     frame = as_frame(picture)
     alpha = segmenter.alpha(frame, refine=options.refine)
-    area = float((alpha > 0.5).mean())
+    area = np.count_nonzero(alpha > 0.5) / alpha.size
     box = visible_box(alpha)
     found = bool(alpha.any())
     region = _slices(box) if options.crop and found and box is not None else (slice(None), slice(None))
