@@ -217,7 +217,8 @@ INLINE void depthwise_channels(int kernel, const struct depthwise *conv, const s
     int c = 0;
     for (; c + CHANNELS <= conv->channels; c += CHANNELS)
         depthwise_rows(kernel, CHANNELS, conv, c, map, y, count, borders, out, out_plane);
-    for (; c < conv->channels; c++) depthwise_rows(kernel, 1, conv, c, map, y, count, borders, out, out_plane);
+    if (CHANNELS > 1 && c < conv->channels)
+        depthwise_rows(kernel, 1, conv, c, map, y, count, borders, out, out_plane);
 }
 
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
@@ -712,7 +713,7 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
                 for (int r = 0; r < ROWS; r++)
                     for (int v = 0; v < COLUMNS; v++) sum[c][r][v] = vset(0);
             for (; k + CHANNELS <= h->classes; k += CHANNELS) add_head(h, y, k, CHANNELS, x, weights + 9 * k, &borders, sum);
-            for (; k < h->classes; k++) add_head(h, y, k, 1, x, weights + 9 * k, &borders, sum);
+            if (CHANNELS > 1 && k < h->classes) add_head(h, y, k, 1, x, weights + 9 * k, &borders, sum);
             for (int r = 0; r < ROWS; r++)
                 for (int v = 0; v < COLUMNS; v++) {
                     vf logit = sum[0][r][v];

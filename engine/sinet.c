@@ -37,7 +37,7 @@ static unsigned saved_states(void) {
     return low;
 }
 
-int sinet_best_isa(void) {
+static int ask_processor(void) {
     unsigned r[4];
     cpuid(0, 0, r);
     if (r[0] < 7) return 0;
@@ -48,6 +48,14 @@ int sinet_best_isa(void) {
     if (!(r[1] >> 5 & 1)) return 0;                                     /* AVX2 */
     unsigned wanted = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* AVX-512 F, DQ, BW, VL */
     return (r[1] & wanted) == wanted && (saved_states() & 0xe6) == 0xe6 ? 2 : 1;
+}
+
+/* Asked once: in a virtual machine each question costs tens of microseconds. All threads would store the same answer. */
+int sinet_best_isa(void) {
+    static int answer = -1;
+    int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+    if (known < 0) __atomic_store_n(&answer, known = ask_processor(), __ATOMIC_RELAXED);
+    return known;
 }
 
 #else

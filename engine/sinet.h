@@ -1,6 +1,6 @@
 /* sinet: portrait segmentation by networks of the SINet family (arXiv:1911.09099), on any processor.
  *
- * No libc, no allocation, no global state. All memory is the caller's: one block for a model, read-only once opened and
+ * No libc, no allocation, no state but what the caller holds. All memory is the caller's: one block for a model, read-only once opened and
  * shared by any number of threads, and one workspace per thread that runs it. Both must be aligned to 64 bytes.
  *
  *     int isa = sinet_best_isa();
