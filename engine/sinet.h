@@ -1,7 +1,7 @@
 /* sinet: portrait segmentation by networks of the SINet family (arXiv:1911.09099), on any processor.
  *
- * No libc, no allocation, no state but what the caller holds. All memory is the caller's: one block for a model, read-only once opened and
- * shared by any number of threads, and one workspace per thread that runs it. Both must be aligned to 64 bytes.
+ * No libc, no allocation, no state but what the caller holds. All memory is his: one block for a model, read-only once
+ * opened and shared by any number of threads, and one workspace per thread that runs it. Both must be aligned to 64 bytes.
  *
  *     int isa = sinet_best_isa();
  *     int64_t bytes = sinet_model_size(file, length);          negative: an error code
