@@ -70,10 +70,10 @@ def main() -> int:
     names = packages()
     print(" ".join(names))
     rows = [
-        ("packages", len(names), 12, "", 1),
-        ("installed size", megabytes(site), 200, " MB", 1),
+        ("packages", len(names), 6, "", 1),
+        ("installed size", megabytes(site), 110, " MB", 1),
         ("sinet --help, CPU", cpu_seconds("--help"), 0.35, " s", 2),
-        ("1080p JPEG to cut-out, cold, CPU", cold_cut(), 1.0, " s", 2),
+        ("1080p JPEG to cut-out, cold, CPU", cold_cut(), 0.5, " s", 2),
     ]
     for what, figure, limit, unit, _ in rows:
         print(f"{what:<34} {figure:>8.4g}{unit} (limit {limit}{unit})")
