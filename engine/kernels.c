@@ -3,10 +3,13 @@
 #include "kernels.h"
 
 #include "network.c"
+#if LANES < 16 /* the kernels for pixels wait for memory: those of AVX2 serve AVX-512 too, at half the size */
+#define WITH_PIXELS
 #include "resize.c"
 #include "blend.c"
 #include "filter.c"
 #include "png.c"
+#endif
 
 #ifndef SINET_ISA
 #define SINET_ISA baseline
@@ -35,6 +38,7 @@ const struct kernels NAMED(kernels_, SINET_ISA) = {
     .shape = {LANES, BLOCK, TILE},
     .run_step = run_step,
     .run_part = run_part,
+#if defined(WITH_PIXELS)
     .resize_u8 = resize_u8,
     .resize_f32 = resize_f32,
     .resize_planes = resize_planes,
@@ -58,4 +62,5 @@ const struct kernels NAMED(kernels_, SINET_ISA) = {
     .png_copy = png_copy,
     .png_filter = png_filter,
     .png_sum = png_sum,
+#endif
 };

@@ -53,7 +53,7 @@ struct kernels {
     /* network.c */
     void (*run_step)(const struct model *model, void *workspace, int step, int part, const float *input, float *logits);
     void (*run_part)(const struct model *model, void *workspace, int part, const float *input, float *logits);
-    /* resize.c */
+    /* resize.c; null, like all that follow, where those of the instruction set below serve as well */
     void (*resize_u8)(struct source source, struct target made, int made_height, int made_width, void *scratch);
     void (*resize_f32)(struct source source, struct target made, int made_height, int made_width, void *scratch);
     void (*resize_planes)(struct source source, struct planes made, void *scratch);
@@ -92,6 +92,9 @@ struct kernels {
 
 /* The table of an instruction set, null if there is none of that number or this processor does not have it: sinet.c. */
 const struct kernels *find_kernels(int isa);
+
+/* The same, or the nearest below that has kernels for pixels. */
+const struct kernels *find_pixel_kernels(int isa);
 
 extern const struct kernels kernels_baseline;
 #if defined(__x86_64__)

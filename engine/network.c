@@ -211,14 +211,19 @@ INLINE void depthwise_rows(int kernel, int channels, const struct depthwise *con
         depthwise_columns(kernel, channels, COLUMNS, conv, channel, map, in, column, count, borders, out, out_plane);
 }
 
+/* Any kernel and any channel: for what is rare, so neither unrolled nor in pairs. */
+static void depthwise_any(const struct depthwise *conv, int channel, const struct map *map, int y, int count,
+                          const struct borders *borders, float *out, ptrdiff_t out_plane) {
+    depthwise_rows(conv->kernel, 1, conv, channel, map, y, count, borders, out, out_plane);
+}
+
 /* ROWS rows of all channels, dense into `out`, whose channels are `out_plane` apart. */
 INLINE void depthwise_channels(int kernel, const struct depthwise *conv, const struct map *map, int y, int count,
                                const struct borders *borders, float *out, ptrdiff_t out_plane) {
     int c = 0;
     for (; c + CHANNELS <= conv->channels; c += CHANNELS)
         depthwise_rows(kernel, CHANNELS, conv, c, map, y, count, borders, out, out_plane);
-    if (CHANNELS > 1 && c < conv->channels)
-        depthwise_rows(kernel, 1, conv, c, map, y, count, borders, out, out_plane);
+    if (CHANNELS > 1 && c < conv->channels) depthwise_any(conv, c, map, y, count, borders, out, out_plane);
 }
 
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
@@ -228,13 +233,13 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
     const struct borders *borders = in->row > in->width ? NULL : &made;
     for (int y = band.begin; y < band.end; y += ROWS, out += ROWS * in->width) {
         int count = least(ROWS, band.end - y);
-        switch (conv->kernel) {
-        case 3: depthwise_channels(3, conv, in, y, count, borders, out, out_plane); break;
-        case 5: depthwise_channels(5, conv, in, y, count, borders, out, out_plane); break;
-        default: /* rare, so neither unrolled nor in pairs */
+        if (conv->kernel == 3)
+            depthwise_channels(3, conv, in, y, count, borders, out, out_plane);
+        else if (conv->kernel == 5)
+            depthwise_channels(5, conv, in, y, count, borders, out, out_plane);
+        else
             for (int c = 0; c < conv->channels; c++)
-                depthwise_rows(conv->kernel, 1, conv, c, in, y, count, borders, out, out_plane);
-        }
+                depthwise_any(conv, c, in, y, count, borders, out, out_plane);
     }
 }
 

@@ -43,13 +43,13 @@ static int64_t resize_needs(const struct kernels *kernels, int height, int width
 }
 
 int64_t sinet_resize_scratch_size(int isa, int height, int width, int channels, int made_height, int made_width) {
-    return resize_needs(find_kernels(isa), height, width, channels, made_height, made_width);
+    return resize_needs(find_pixel_kernels(isa), height, width, channels, made_height, made_width);
 }
 
 int sinet_resize_u8(int isa, const uint8_t *source, ptrdiff_t stride, int height, int width, int channels,
                     uint8_t *made, ptrdiff_t made_stride, int made_height, int made_width, void *scratch,
                     size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = resize_needs(kernels, height, width, channels, made_height, made_width);
     if (needed < 0) return (int)needed;
     if (!rows_fit(source, stride, height, width, channels, BYTE)) return SINET_ERROR_ARGUMENT;
@@ -63,7 +63,7 @@ int sinet_resize_u8(int isa, const uint8_t *source, ptrdiff_t stride, int height
 
 int sinet_resize_f32(int isa, const float *source, ptrdiff_t stride, int height, int width, float *made,
                      ptrdiff_t made_stride, int made_height, int made_width, void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = resize_needs(kernels, height, width, 1, made_height, made_width);
     if (needed < 0) return (int)needed;
     if (!rows_fit(source, stride, height, width, 1, FLOAT)) return SINET_ERROR_ARGUMENT;
@@ -86,7 +86,7 @@ static int planes_fit(const float *made, int height, int width, int reversed, co
 int sinet_resize_planes(int isa, const uint8_t *source, ptrdiff_t stride, int height, int width, int channels,
                         int reversed, const float *mean, const float *std, float *made, int made_height, int made_width,
                         void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = resize_needs(kernels, height, width, channels, made_height, made_width);
     if (needed < 0) return (int)needed;
     if (channels < 3 || !rows_fit(source, stride, height, width, channels, BYTE)) return SINET_ERROR_ARGUMENT;
@@ -108,7 +108,7 @@ static int64_t resize_yuv_needs(const struct kernels *kernels, int height, int w
 }
 
 int64_t sinet_resize_yuv420_scratch_size(int isa, int height, int width, int made_height, int made_width) {
-    return resize_yuv_needs(find_kernels(isa), height, width, made_height, made_width);
+    return resize_yuv_needs(find_pixel_kernels(isa), height, width, made_height, made_width);
 }
 
 /* Video frames: the planes of chroma, or the one in which they alternate. */
@@ -161,7 +161,7 @@ static struct conversion conversion_of(int matrix, int full_range) {
 int sinet_resize_yuv420(int isa, const struct sinet_yuv420 *frame, int height, int width, int matrix, int full_range,
                         int reversed, const float *mean, const float *std, float *made, int made_height, int made_width,
                         void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = resize_yuv_needs(kernels, height, width, made_height, made_width);
     if (needed < 0) return (int)needed;
     if (matrix < SINET_BT601 || matrix > SINET_BT2020 || (full_range != 0 && full_range != 1))
@@ -185,7 +185,7 @@ int sinet_resize_yuv420(int isa, const struct sinet_yuv420 *frame, int height, i
 int sinet_composite(int isa, const uint8_t *foreground, ptrdiff_t foreground_stride, const uint8_t *background,
                     ptrdiff_t background_stride, const float *alpha, ptrdiff_t alpha_stride, uint8_t *made,
                     ptrdiff_t made_stride, int height, int width) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     if (!kernels) return SINET_ERROR_ISA;
     if (!rows_fit(foreground, foreground_stride, height, width, 3, BYTE)) return SINET_ERROR_ARGUMENT;
     if (!background_fits(background, background_stride, height, width, 3)) return SINET_ERROR_ARGUMENT;
@@ -200,7 +200,7 @@ int sinet_composite(int isa, const uint8_t *foreground, ptrdiff_t foreground_str
 int sinet_composite_u8(int isa, const uint8_t *foreground, ptrdiff_t foreground_stride, const uint8_t *background,
                        ptrdiff_t background_stride, const uint8_t *alpha, ptrdiff_t alpha_stride, int channels,
                        uint8_t *made, ptrdiff_t made_stride, int height, int width) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     if (!kernels) return SINET_ERROR_ISA;
     if (channels < 1 || channels > 3) return SINET_ERROR_ARGUMENT;
     if (!rows_fit(foreground, foreground_stride, height, width, channels, BYTE)) return SINET_ERROR_ARGUMENT;
@@ -216,7 +216,7 @@ int sinet_composite_u8(int isa, const uint8_t *foreground, ptrdiff_t foreground_
 int sinet_composite_yuv420(int isa, const struct sinet_yuv420 *foreground, const struct sinet_yuv420 *background,
                            const uint8_t *alpha, ptrdiff_t alpha_stride, const struct sinet_yuv420 *made, int height,
                            int width) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     if (!kernels) return SINET_ERROR_ISA;
     if (!frame_fits(foreground, height, width, 0) || !frame_fits(background, height, width, 1) ||
         !frame_fits(made, height, width, 0) || !rows_fit(alpha, alpha_stride, height, width, 1, BYTE))
@@ -239,7 +239,7 @@ int sinet_composite_yuv420(int isa, const struct sinet_yuv420 *foreground, const
 
 int sinet_alpha_u8(int isa, const float *alpha, ptrdiff_t alpha_stride, uint8_t *made, ptrdiff_t made_stride,
                    int height, int width) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     if (!kernels) return SINET_ERROR_ISA;
     if (!rows_fit(alpha, alpha_stride, height, width, 1, FLOAT)) return SINET_ERROR_ARGUMENT;
     if (!rows_fit(made, made_stride, height, width, 1, BYTE)) return SINET_ERROR_ARGUMENT;
@@ -249,7 +249,7 @@ int sinet_alpha_u8(int isa, const float *alpha, ptrdiff_t alpha_stride, uint8_t 
 
 int sinet_cutout(int isa, const uint8_t *foreground, ptrdiff_t foreground_stride, const float *alpha,
                  ptrdiff_t alpha_stride, uint8_t *made, ptrdiff_t made_stride, int height, int width) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     if (!kernels) return SINET_ERROR_ISA;
     if (!rows_fit(foreground, foreground_stride, height, width, 3, BYTE)) return SINET_ERROR_ARGUMENT;
     if (!rows_fit(alpha, alpha_stride, height, width, 1, FLOAT)) return SINET_ERROR_ARGUMENT;
@@ -277,12 +277,12 @@ static int64_t box_mean_needs(const struct kernels *kernels, int height, int wid
 }
 
 int64_t sinet_box_mean_scratch_size(int isa, int height, int width, int channels, int radius) {
-    return box_mean_needs(find_kernels(isa), height, width, channels, radius);
+    return box_mean_needs(find_pixel_kernels(isa), height, width, channels, radius);
 }
 
 int sinet_box_mean(int isa, const float *source, ptrdiff_t stride, int height, int width, int channels, int radius,
                    float *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = box_mean_needs(kernels, height, width, channels, radius);
     if (needed < 0) return (int)needed;
     if (!rows_fit(source, stride, height, width, channels, FLOAT) ||
@@ -303,13 +303,13 @@ static int64_t guided_fit_needs(const struct kernels *kernels, int height, int w
 }
 
 int64_t sinet_guided_fit_scratch_size(int isa, int height, int width, int radius) {
-    return guided_fit_needs(find_kernels(isa), height, width, radius);
+    return guided_fit_needs(find_pixel_kernels(isa), height, width, radius);
 }
 
 int sinet_guided_fit(int isa, const uint8_t *guide, ptrdiff_t guide_stride, const float *alpha, ptrdiff_t alpha_stride,
                      int height, int width, int radius, float eps, float *coefficients, void *scratch,
                      size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = guided_fit_needs(kernels, height, width, radius);
     if (needed < 0) return (int)needed;
     if (!rows_fit(guide, guide_stride, height, width, 3, BYTE) ||
@@ -329,13 +329,13 @@ static int64_t enlarge_needs(const struct kernels *kernels) {
 }
 
 int64_t sinet_enlarge_scratch_size(int isa) {
-    return enlarge_needs(find_kernels(isa));
+    return enlarge_needs(find_pixel_kernels(isa));
 }
 
 int sinet_guided_alpha(int isa, const float *coefficients, int grid_height, int grid_width, const uint8_t *rgb,
                        ptrdiff_t rgb_stride, int height, int width, float low, float high, void *made,
                        ptrdiff_t made_stride, int made_bytes, void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = enlarge_needs(kernels);
     if (needed < 0) return (int)needed;
     if (!grid_fits(coefficients, grid_height, grid_width, height, width) ||
@@ -364,13 +364,13 @@ static int64_t local_colours_needs(const struct kernels *kernels, int height, in
 }
 
 int64_t sinet_local_colours_scratch_size(int isa, int height, int width, const int *radii, int windows) {
-    return local_colours_needs(find_kernels(isa), height, width, radii, windows);
+    return local_colours_needs(find_pixel_kernels(isa), height, width, radii, windows);
 }
 
 int sinet_local_colours(int isa, const uint8_t *rgb, ptrdiff_t rgb_stride, const float *alpha, ptrdiff_t alpha_stride,
                         int height, int width, const int *radii, const float *trusts, int windows, float *colours,
                         void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = local_colours_needs(kernels, height, width, radii, windows);
     if (needed < 0) return (int)needed;
     if (!rows_fit(rgb, rgb_stride, height, width, 3, BYTE) ||
@@ -390,7 +390,7 @@ int sinet_local_colours(int isa, const uint8_t *rgb, ptrdiff_t rgb_stride, const
 int sinet_clean_colours(int isa, const float *colours, int grid_height, int grid_width, const uint8_t *rgb,
                         ptrdiff_t rgb_stride, const float *alpha, ptrdiff_t alpha_stride, int height, int width,
                         uint8_t *made, ptrdiff_t made_stride, int made_channels, void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = enlarge_needs(kernels);
     if (needed < 0) return (int)needed;
     if (!grid_fits(colours, grid_height, grid_width, height, width) ||
@@ -414,12 +414,12 @@ static int64_t shrink_needs(const struct kernels *kernels, int width, int channe
 }
 
 int64_t sinet_shrink_scratch_size(int isa, int width, int channels) {
-    return shrink_needs(find_kernels(isa), width, channels);
+    return shrink_needs(find_pixel_kernels(isa), width, channels);
 }
 
 int sinet_shrink(int isa, const uint8_t *source, ptrdiff_t stride, int height, int width, int channels, int factor,
                  uint8_t *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = shrink_needs(kernels, width, channels);
     if (needed < 0) return (int)needed;
     if (factor < 1 || factor > 64 || !rows_fit(source, stride, height, width, channels, BYTE) ||
@@ -436,7 +436,7 @@ int sinet_lay_over(int isa, const uint8_t *foreground, ptrdiff_t foreground_stri
                    const float *background, int grid_height, int grid_width, const void *alpha, ptrdiff_t alpha_stride,
                    int alpha_bytes, int height, int width, uint8_t *made, ptrdiff_t made_stride, void *scratch,
                    size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = enlarge_needs(kernels);
     if (needed < 0) return (int)needed;
     if ((channels != 1 && channels != 3) || !rows_fit(foreground, foreground_stride, height, width, channels, BYTE) ||
@@ -479,7 +479,7 @@ int64_t sinet_png_scratch_size(int width, int channels) {
 
 int64_t sinet_png(int isa, const uint8_t *source, ptrdiff_t stride, int height, int width, int channels, uint8_t *made,
                   size_t made_bytes, void *scratch, size_t scratch_bytes) {
-    const struct kernels *kernels = find_kernels(isa);
+    const struct kernels *kernels = find_pixel_kernels(isa);
     if (!kernels) return SINET_ERROR_ISA;
     if (!png_fits(height, width, channels) || !rows_fit(source, stride, height, width, channels, BYTE) || !made)
         return SINET_ERROR_ARGUMENT;

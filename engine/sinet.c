@@ -75,6 +75,12 @@ const struct kernels *find_kernels(int isa) {
     return isa > 0 && isa < (int)(sizeof tables / sizeof *tables) && isa <= sinet_best_isa() ? tables[isa] : NULL;
 }
 
+const struct kernels *find_pixel_kernels(int isa) {
+    const struct kernels *kernels = find_kernels(isa);
+    while (kernels && !kernels->resize_u8) kernels = tables[--isa];
+    return kernels;
+}
+
 /* --- models ----------------------------------------------------------------------------------------------------- */
 
 static int misaligned(const void *memory) { return !memory || (uintptr_t)memory % ALIGNMENT; }
