@@ -121,10 +121,13 @@ static void run_pointwise(const struct pointwise *conv, const float *in, ptrdiff
     }
 }
 
+/* Depthwise kernels of 3 and of this size are worth code of their own. */
+enum { LARGEST = 5 };
+
 /* Which lanes count in the first vector of a row and in the last, for every column of a kernel: what that would read
  * beyond the left and the right border is zero. */
 struct borders {
-    vm left[MAX_KERNEL], right[MAX_KERNEL];
+    vm left[LARGEST], right[LARGEST];
 };
 
 static struct borders make_borders(int kernel, int width) {
@@ -148,7 +151,7 @@ INLINE void depthwise_tile(int kernel, int channels, int tile, const float *cons
     ROLL
     for (int k = 0; k < kernel; k++) {
         vm left = first ? borders->left[k] : vlanes(0, LANES), right = last ? borders->right[k] : vlanes(0, LANES);
-        vf weight[CHANNELS][MAX_KERNEL];
+        vf weight[CHANNELS][LARGEST];
         UNROLL
         for (int c = 0; c < channels; c++)
             UNROLL
@@ -173,7 +176,7 @@ INLINE void depthwise_tile(int kernel, int channels, int tile, const float *cons
 INLINE void depthwise_columns(int kernel, int channels, int tile, const struct depthwise *conv, int channel,
                               const struct map *map, const float *in, int column, int count,
                               const struct borders *borders, float *out, ptrdiff_t out_plane) {
-    const float *rows[ROWS + MAX_KERNEL - 1];
+    const float *rows[ROWS + LARGEST - 1];
     vf sum[CHANNELS][ROWS][COLUMNS];
     UNROLL
     for (int r = 0; r < ROWS + kernel - 1; r++) rows[r] = in + (ptrdiff_t)(r - kernel / 2) * map->row;
@@ -211,19 +214,13 @@ INLINE void depthwise_rows(int kernel, int channels, const struct depthwise *con
         depthwise_columns(kernel, channels, COLUMNS, conv, channel, map, in, column, count, borders, out, out_plane);
 }
 
-/* Any kernel and any channel: for what is rare, so neither unrolled nor in pairs. */
-static void depthwise_any(const struct depthwise *conv, int channel, const struct map *map, int y, int count,
-                          const struct borders *borders, float *out, ptrdiff_t out_plane) {
-    depthwise_rows(conv->kernel, 1, conv, channel, map, y, count, borders, out, out_plane);
-}
-
 /* ROWS rows of all channels, dense into `out`, whose channels are `out_plane` apart. */
 INLINE void depthwise_channels(int kernel, const struct depthwise *conv, const struct map *map, int y, int count,
                                const struct borders *borders, float *out, ptrdiff_t out_plane) {
     int c = 0;
     for (; c + CHANNELS <= conv->channels; c += CHANNELS)
         depthwise_rows(kernel, CHANNELS, conv, c, map, y, count, borders, out, out_plane);
-    if (CHANNELS > 1 && c < conv->channels) depthwise_any(conv, c, map, y, count, borders, out, out_plane);
+    if (CHANNELS > 1 && c < conv->channels) depthwise_any(conv, c, map, y, count, out + c * out_plane);
 }
 
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
@@ -235,11 +232,11 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
         int count = least(ROWS, band.end - y);
         if (conv->kernel == 3)
             depthwise_channels(3, conv, in, y, count, borders, out, out_plane);
-        else if (conv->kernel == 5)
-            depthwise_channels(5, conv, in, y, count, borders, out, out_plane);
+        else if (conv->kernel == LARGEST)
+            depthwise_channels(LARGEST, conv, in, y, count, borders, out, out_plane);
         else
             for (int c = 0; c < conv->channels; c++)
-                depthwise_any(conv, c, in, y, count, borders, out, out_plane);
+                depthwise_any(conv, c, in, y, count, out + c * out_plane);
     }
 }
 
@@ -356,13 +353,6 @@ INLINE void join(const struct stage *stage, int channel, const float *in, float 
     for (ptrdiff_t i = 0; i < pixels; i += LANES) vstore(out + i, prelu(vfma(vload(in + i), scale, bias), slope));
 }
 
-/* Where module `m` of a stage leaves its output; before the first, that of the down-sampling. */
-static const struct map *module_output(const struct stage *stage, const struct stage_space *space, int m) {
-    int other = 0;
-    for (int i = 1; i <= m; i++) other ^= !stage->module[i].residual;
-    return m < 0 ? &space->down : &space->features[other];
-}
-
 static void run_strided(const struct context *ctx, int s) {
     const struct workspace *space = ctx->space;
     const struct stage_space *here = &space->stages[s];
@@ -382,14 +372,6 @@ static void run_strided(const struct context *ctx, int s) {
         float *plane = out->data + c * out->plane;
         stride_plane(in, width, ctx->model->stages[s].down.depthwise + 9 * c, plane, out->height, out->width);
         here->mean[c] = plane_mean(plane, (ptrdiff_t)out->height * out->width);
-    }
-}
-
-static void run_dense(const struct dense *dense, const float *in, float *out) {
-    for (int o = 0; o < dense->outputs; o++) {
-        float sum = dense->bias[o];
-        for (int i = 0; i < dense->inputs; i++) sum += dense->weights[(ptrdiff_t)o * dense->inputs + i] * in[i];
-        out[o] = sum > 0 ? sum : sum * dense->slope[o];
     }
 }
 
@@ -436,18 +418,8 @@ static void pool_row(const float *in, ptrdiff_t row, int pool, float *out, int w
             vstore_lanes(out + x, (veven(a, b) + vodd(a, b)) * vset(1 / 16.0f), width - x);
         }
         break;
-    default:
-        for (int x = 0; x < width; x++) {
-            float sum = 0;
-            for (int r = 0; r < pool; r++)
-                for (int k = 0; k < pool; k++) sum += in[r * row + x * pool + k];
-            out[x] = sum / (float)(pool * pool);
-        }
+    default: pool_any(in, row, pool, out, width);
     }
-}
-
-static void clear_floats(float *values, ptrdiff_t count) {
-    for (ptrdiff_t i = 0; i < count; i++) values[i] = 0;
 }
 
 /* Rows [begin, end) of the reduced map, averaged into the padded map of a branch. */

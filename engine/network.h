@@ -167,8 +167,8 @@ static inline int padded(int outputs, int block) {
     return outputs / block * block + (int)round_up(outputs % block, REST);
 }
 
-/* Whether a branch works on a smaller, padded copy; a very large kernel does, for what its borders ask. */
-static inline int squeezed(const struct branch *branch) { return branch->pool > 1 || branch->depthwise.kernel > 9; }
+/* Whether a branch works on a smaller map. */
+static inline int squeezed(const struct branch *branch) { return branch->pool > 1; }
 
 /* Room for the overrun of the last row; no two channels at a distance that falls into the same sets of a cache. */
 static inline ptrdiff_t plane_floats(ptrdiff_t pixels) { return round_up(pixels, 16) + 16; }
@@ -177,20 +177,6 @@ static inline ptrdiff_t plane_floats(ptrdiff_t pixels) { return round_up(pixels,
 static inline int band_rows(int width) { return most(ROWS, 16 / gcd(width, 16)); }
 
 static inline ptrdiff_t band_floats(int width) { return round_up((ptrdiff_t)band_rows(width) * width, 16); }
-
-/* The map of averages that a squeezed branch works on, with zeros around it as far as its kernel reaches. */
-static inline struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data) {
-    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
-    int padding = branch->depthwise.kernel / 2, row = width + padding;
-    ptrdiff_t plane = padding + (ptrdiff_t)(height + 2 * padding) * row;
-    if (data) data += padding + (ptrdiff_t)padding * row;
-    return (struct map){data, plane, row, height, width};
-}
-
-static inline struct map small_map(const struct branch *branch, const struct map *reduced, float *data) {
-    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
-    return (struct map){data, plane_floats((ptrdiff_t)height * width), width, height, width};
-}
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -208,7 +194,7 @@ static inline void *take(struct arena *arena, ptrdiff_t bytes) {
 
 static inline float *take_floats(struct arena *arena, ptrdiff_t count) { return take(arena, count * (ptrdiff_t)sizeof(float)); }
 
-/* --- model.c, workspace.c --------------------------------------------------------------------------------------- */
+/* --- model.c, rare.c, workspace.c --------------------------------------------------------------------------------------- */
 
 /* Bytes of a model, and reading one; SINET_OK or an error code. */
 int64_t model_size(const struct config *config, const struct kernels *kernels);
@@ -218,6 +204,21 @@ int model_build(const struct artefact *artefact, const struct config *config, co
 /* Bring rows of weights (float32, outputs x inputs, of any alignment) into the order of struct pointwise. `scale`, if
  * any, holds one factor for each input. */
 void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, const float *scale);
+
+/* For what is rare, plain: `rows` rows from y on of one channel of a depthwise convolution by a kernel of any size, and
+ * one row of averages over pools of any size. */
+void depthwise_any(const struct depthwise *conv, int channel, const struct map *map, int y, int rows, float *out);
+void pool_any(const float *in, ptrdiff_t row, int pool, float *out, int width);
+void clear_floats(float *values, ptrdiff_t count);
+void run_dense(const struct dense *dense, const float *in, float *out);
+
+/* The map of averages that a squeezed branch works on, with zeros around it as far as its kernel reaches, and the map of
+ * its answers; `data` is memory for the whole. */
+struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data);
+struct map small_map(const struct branch *branch, const struct map *reduced, float *data);
+
+/* Where module `m` of a stage leaves its output; before the first, that of the down-sampling. */
+const struct map *module_output(const struct stage *stage, const struct stage_space *space, int m);
 
 /* Bytes of a workspace, and dividing one and filling its tables. */
 int64_t workspace_size(const struct model *model, int height, int width, int threads);

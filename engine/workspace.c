@@ -4,6 +4,25 @@
 
 #include "kernels.h"
 
+struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data) {
+    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
+    int padding = branch->depthwise.kernel / 2, row = width + padding;
+    ptrdiff_t plane = padding + (ptrdiff_t)(height + 2 * padding) * row;
+    if (data) data += padding + (ptrdiff_t)padding * row;
+    return (struct map){data, plane, row, height, width};
+}
+
+struct map small_map(const struct branch *branch, const struct map *reduced, float *data) {
+    int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
+    return (struct map){data, plane_floats((ptrdiff_t)height * width), width, height, width};
+}
+
+const struct map *module_output(const struct stage *stage, const struct stage_space *space, int m) {
+    int other = 0;
+    for (int i = 1; i <= m; i++) other ^= !stage->module[i].residual;
+    return m < 0 ? &space->down : &space->features[other];
+}
+
 static float *take_slack(struct arena *arena, ptrdiff_t floats) {
     float *taken = take_floats(arena, floats + 2 * SLACK);
     return taken ? taken + SLACK : NULL;

@@ -1,0 +1,38 @@
+/* What is rare or small, in plain C and compiled once: the answer counts here, not the time. */
+
+#include "network.h"
+
+void depthwise_any(const struct depthwise *conv, int channel, const struct map *map, int y, int rows, float *out) {
+    int kernel = conv->kernel, reach = kernel / 2;
+    const float *plane = map->data + channel * map->plane;
+    const float *weights = conv->weights + (ptrdiff_t)channel * kernel * kernel;
+    for (int last = y + rows; y < last; y++)
+        for (int x = 0; x < map->width; x++) {
+            float sum = conv->bias[channel];
+            for (int r = most(0, reach - y); r < kernel && y + r - reach < map->height; r++)
+                for (int k = most(0, reach - x); k < kernel && x + k - reach < map->width; k++)
+                    sum += weights[r * kernel + k] * plane[(ptrdiff_t)(y + r - reach) * map->row + x + k - reach];
+            *out++ = sum > 0 ? sum : sum * conv->slope[channel];
+        }
+}
+
+void pool_any(const float *in, ptrdiff_t row, int pool, float *out, int width) {
+    for (int x = 0; x < width; x++) {
+        float sum = 0;
+        for (int r = 0; r < pool; r++)
+            for (int k = 0; k < pool; k++) sum += in[r * row + x * pool + k];
+        out[x] = sum / (float)(pool * pool);
+    }
+}
+
+void run_dense(const struct dense *dense, const float *in, float *out) {
+    for (int o = 0; o < dense->outputs; o++) {
+        float sum = dense->bias[o];
+        for (int i = 0; i < dense->inputs; i++) sum += dense->weights[(ptrdiff_t)o * dense->inputs + i] * in[i];
+        out[o] = sum > 0 ? sum : sum * dense->slope[o];
+    }
+}
+
+void clear_floats(float *values, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) values[i] = 0;
+}
