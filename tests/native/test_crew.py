@@ -46,7 +46,7 @@ def test_what_a_part_raises_reaches_the_caller_and_the_crew_works_on() -> None:
         if number:
             raise ValueError(f"part {number}")
 
-    with pytest.raises(ValueError, match="part 1"):
+    with pytest.raises(ValueError, match=r"part [12]"):  # whichever raises first
         crew.run(fail)
     seen: list[int] = []
     crew.run(seen.append)
