@@ -5,15 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+RUNS := 30000
 WHEELS := linux-x86_64 linux-aarch64 macos-arm64 macos-x86_64 windows-x86_64
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format bench docs models engine wheels wasm clean
+.PHONY: help demo test check format bench docs models engine wheels wasm fuzz sanitize clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.base ## cut the person out of a photograph, and say where the picture lies
 	@mkdir -p demo
@@ -54,6 +55,12 @@ wheels: $(VENV)/.dev ## build the source distribution and the wheels of every pl
 
 wasm: $(VENV)/.dev ## compile the engine to WebAssembly, in build/wasm
 	@$(BIN)/python engine/build.py wasm wasm-relaxed
+
+fuzz: $(VENV)/.dev ## try the engine on inputs made to break it, RUNS=30000 for each target; needs clang
+	@$(BIN)/python engine/fuzz/fuzz.py --runs $(RUNS)
+
+sanitize: $(VENV)/.dev ## run the tests that use the engine under AddressSanitizer and UndefinedBehaviorSanitizer; needs clang
+	@$(BIN)/python engine/fuzz/sanitized.py
 
 clean: ## delete what was built; .venv stays
 	@rm -rf build dist site demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

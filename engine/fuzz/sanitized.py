@@ -1,6 +1,11 @@
 """Compile the engine with clang's AddressSanitizer and UndefinedBehaviorSanitizer, as a library or into a fuzzer.
 
-Every finding ends the process. memory.c stays out: the sanitizers bring libc, and want its memcpy.
+Every finding ends the process. memory.c stays out: the sanitizers bring libc, and want its memcpy. In the kernels,
+where every loop is unrolled, pointer arithmetic is judged by what is then read or written; to check it as well takes
+the compiler four times as long.
+
+`make sanitize`, or `python engine/fuzz/sanitized.py [ARGUMENT OF PYTEST...]`, runs the tests that use the engine
+against such a library: Python loads it for its own (SINET_LIBRARY), the sanitizers' runtime before all else.
 """
 
 import os
@@ -46,20 +51,27 @@ def clang() -> str:
 
 @cache
 def objects(*extra: str) -> list[Path]:
-    """Compile every source of the engine, with these further flags, and give the objects."""
+    """Compile every source of the engine with these further flags, unless that is done, and give the objects."""
     folder = OUT / "-".join(["objects", *(flag.rsplit("=", 1)[-1] for flag in extra)])
     folder.mkdir(parents=True, exist_ok=True)
     target = build.TARGETS[build.host()]
     rows = {Path(source).stem: [source] for source in build.once() if source != "memory.c"}
-    rows |= {f"kernels_{isa}": [build.PER_ISA, f"-DSINET_ISA={isa}", *flags] for isa, flags in target.isas.items()}
+    quick = (build.PER_ISA, "-fno-sanitize=pointer-overflow,null,object-size")
+    rows |= {f"kernels_{isa}": [*quick, f"-DSINET_ISA={isa}", *flags] for isa, flags in target.isas.items()}
 
     def compile_one(name: str) -> Path:
         result = folder / f"{name}.o"
         run([clang(), *build.COMPILE, *target.flags, *SANITIZE, *extra, "-c", *rows[name], "-o", str(result)])
         return result
 
+    stamp, state = folder / "stamp", build.fingerprint(build.host()) + repr((clang(), SANITIZE, quick))
+    if stamp.exists() and stamp.read_text() == state:
+        return [folder / f"{name}.o" for name in rows]
+    stamp.unlink(missing_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(compile_one, rows))
+        made = list(pool.map(compile_one, rows))
+    stamp.write_text(state)
+    return made
 
 
 def library() -> Path:
@@ -78,6 +90,29 @@ def runtime() -> Path:
     return Path(answer.stdout.strip())
 
 
+TESTS = (
+    *("tests/native", "tests/pipeline", "tests/runtime/test_native.py", "tests/runtime/test_catalog.py"),
+    *(
+        "--ignore=tests/native/test_build.py",
+        "--ignore=tests/native/test_targets.py",
+    ),  # these make libraries of their own
+)
+
+
+def run_tests(arguments: list[str]) -> int:
+    """Run pytest with the sanitized library; gives its exit status."""
+    standard = subprocess.run([clang(), "-print-file-name=libstdc++.so.6"], capture_output=True, text=True, check=True)
+    environment = os.environ | {
+        "SINET_LIBRARY": str(library()),
+        # Exceptions of C++ libraries that Python loads pass through the runtime, which must find their own first.
+        "LD_PRELOAD": f"{runtime()}:{standard.stdout.strip()}",
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python's own are not ours
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "PYTHONMALLOC": "malloc",  # each object a block of its own, so that an overrun of one is seen
+    }
+    return subprocess.run([sys.executable, "-m", "pytest", *(arguments or TESTS)], cwd=ROOT, env=environment).returncode
+
+
 def fuzzer(source: Path) -> Path:
     """The fuzzer that this C file describes, linked with the engine and libFuzzer."""
     made = OUT / source.stem
@@ -89,3 +124,11 @@ def fuzzer(source: Path) -> Path:
 def run(command: list[str]) -> None:
     """Run a compiler; its failure is ours."""
     subprocess.run(command, cwd=ENGINE, check=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(run_tests(sys.argv[1:]))
+    except (NoCompilerError, subprocess.CalledProcessError) as failure:
+        print(failure, file=sys.stderr)
+        sys.exit(1)
