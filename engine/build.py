@@ -43,6 +43,7 @@ ZIG_ONLY = (
     *("-fno-vectorize", "-falign-loops=1", "-mllvm", "-unroll-runtime=false", "-mllvm", "-unroll-threshold=100"),
     *("-mllvm", "-inline-threshold=0", "-mllvm", "-disable-lsr"),
 )
+ZIG_SMALL = ("-Os", "-Xclang", "-Oz")  # `zig cc` takes -Oz for -Os
 X86_ISAS = {
     "baseline": (),
     "avx2": ("-mavx2", "-mfma"),
@@ -51,7 +52,7 @@ X86_ISAS = {
 ONE_ISA: dict[str, tuple[str, ...]] = {"baseline": ()}
 
 # Undefined symbols are errors: there is no libc that could define them.
-LINK_ELF = ("-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--gc-sections", "-Wl,-s")
+LINK_ELF = ("-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--gc-sections", "-Wl,--hash-style=gnu", "-Wl,-s")
 LINK_MACHO = ("-shared", "-nostdlib", "-Wl,-dead_strip", "-Wl,-s", "-Wl,-install_name,@rpath/libsinet.dylib")
 LINK_PE = ("-shared", "-nostdlib", "-Wl,--gc-sections", "-Wl,-s")
 # The stack lies first, so that what overflows it traps; all memory from __heap_base on is the caller's.
@@ -158,7 +159,8 @@ def once() -> list[str]:
 def compile_objects(name: str, folder: Path) -> list[Path]:
     """Compile all sources for a target into `folder`, several at a time."""
     target, ours = TARGETS[name], () if own_compiler(name) else ZIG_ONLY
-    rows = [(Path(source).stem, ["-Os", source]) for source in once()]
+    small = ("-Os",) if own_compiler(name) else ZIG_SMALL
+    rows = [(Path(source).stem, [*small, source]) for source in once()]
     rows += [
         (f"kernels_{isa}", [target.level, PER_ISA, f"-DSINET_ISA={isa}", *flags]) for isa, flags in target.isas.items()
     ]
