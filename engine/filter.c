@@ -7,7 +7,7 @@
  * What is fitted or averaged on a small grid reaches the full size through an `enlarger`: the small rows are enlarged
  * along the row once, and every full-size row lies between two of them. Full-size pixels are read once and written once.
  *
- * The slow twins are in src/sinet/core: smoothing.py, guided.py, foreground.py, composite.py. */
+ * The slow twins are in src/sinet/core: smoothing.py, guided.py, foreground.py, backdrop.py. */
 
 #include "kernels.h"
 #include "vec.h"
@@ -80,16 +80,7 @@ INLINE void store_bytes(uint8_t *to, vf x, ptrdiff_t count) {
 
 /* Pixels of three bytes as words of four, red lowest; the highest byte is undefined. Reads no byte beyond them. */
 INLINE vi load_pixels(const uint8_t *from) {
-#if LANES == 16
-    __m512i quarters = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)from));
-    quarters = _mm512_inserti32x4(quarters, _mm_loadu_si128((const __m128i *)(from + 12)), 1);
-    quarters = _mm512_inserti32x4(quarters, _mm_loadu_si128((const __m128i *)(from + 24)), 2);
-    quarters = _mm512_inserti32x4(quarters, _mm_loadu_si128((const __m128i *)(from + 32)), 3);
-    const __m512i places = _mm512_set_epi32(
-        0x0f0f0e0d, 0x0c0c0b0a, 0x09090807, 0x06060504, 0x0b0b0a09, 0x08080706, 0x05050403, 0x02020100, 0x0b0b0a09,
-        0x08080706, 0x05050403, 0x02020100, 0x0b0b0a09, 0x08080706, 0x05050403, 0x02020100);
-    return (vi)_mm512_shuffle_epi8(quarters, places);
-#elif LANES == 8
+#if LANES == 8
     __m256i halves = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)from));
     halves = _mm256_inserti128_si256(halves, _mm_loadu_si128((const __m128i *)(from + 8)), 1);
     const __m256i places = _mm256_set_epi32(0x0f0f0e0d, 0x0c0c0b0a, 0x09090807, 0x06060504, 0x0b0b0a09, 0x08080706,
@@ -126,18 +117,7 @@ INLINE vi pack_rgb(vf r, vf g, vf b) {
 
 /* The way back of load_pixels. */
 INLINE void store_pixels(uint8_t *to, vi pixels) {
-#if LANES == 16
-    const __m512i places =
-        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-    __m512i packed = _mm512_shuffle_epi8((__m512i)pixels, places);
-    _mm_storeu_si128((__m128i *)to, _mm512_castsi512_si128(packed));
-    _mm_storeu_si128((__m128i *)(to + 12), _mm512_extracti32x4_epi32(packed, 1));
-    _mm_storeu_si128((__m128i *)(to + 24), _mm512_extracti32x4_epi32(packed, 2));
-    __m128i last = _mm512_extracti32x4_epi32(packed, 3);
-    _mm_storel_epi64((__m128i *)(to + 36), last);
-    int32_t end = _mm_extract_epi32(last, 2);
-    __builtin_memcpy(to + 44, &end, 4);
-#elif LANES == 8
+#if LANES == 8
     const __m256i places =
         _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
     __m256i packed = _mm256_shuffle_epi8((__m256i)pixels, places);
@@ -173,9 +153,7 @@ INLINE void store_rgba(uint8_t *to, vi pixels, ptrdiff_t count) {
 }
 
 INLINE int any(vi mask) {
-#if LANES == 16
-    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
-#elif LANES == 8
+#if LANES == 8
     return _mm256_movemask_ps((__m256)mask) != 0;
 #elif defined(__SSE2__)
     return _mm_movemask_ps((__m128)mask) != 0;
@@ -398,9 +376,7 @@ RARE void begin_strip(struct enlarger *e, ptrdiff_t left, ptrdiff_t columns) {
 /* from[index[i]] for LANES indices that rise by at most one from each to the next; LANES floats from from[index[0]] on
  * must be there. */
 INLINE vf pick(const float *from, const int32_t *index) {
-#if LANES == 16
-    return (vf)_mm512_permutexvar_ps((__m512i)(vload_i(index) - index[0]), (__m512)vload(from + index[0]));
-#elif LANES == 8
+#if LANES == 8
     return (vf)_mm256_permutevar8x32_ps((__m256)vload(from + index[0]), (__m256i)(vload_i(index) - index[0]));
 #else
     return (vf){from[index[0]], from[index[1]], from[index[2]], from[index[3]]};
