@@ -97,7 +97,7 @@ def _open_with_pillow(stream: IO[bytes], head: bytes, name: str) -> Image.Image:
 
 
 def _plugins(head: bytes) -> Iterator[tuple[Callable[..., Image.Image], Callable[[bytes], bool | str] | None]]:
-    """Pillow's decoders, the likely one first: loading all five common ones costs half as much again, the rest 30 ms."""
+    """Pillow's decoders, the likely one first: all five common ones cost half as much again, the rest 30 ms."""
     tried = set(_REFUSED)
 
     def likely() -> None:
