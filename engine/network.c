@@ -133,7 +133,7 @@ struct borders {
 static struct borders make_borders(int kernel, int width) {
     struct borders borders;
     int last = (width - 1) / LANES * LANES;
-    for (int k = 0; k < kernel; k++) {
+    for (int k = 0; k < kernel && kernel <= LARGEST; k++) { /* others look after themselves */
         borders.left[k] = vlanes(kernel / 2 - k, LANES);
         borders.right[k] = vlanes(0, width - last - (k - kernel / 2));
     }
