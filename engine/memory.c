@@ -1,5 +1,5 @@
-/* What a compiler takes for granted and other programs get from libc: three functions that it may call whatever the
- * source says, and on Windows a DLL's entry and the probing of large stack frames.
+/* What a compiler takes for granted and other programs get from libc: functions that it may call whatever the source
+ * says, and on Windows a DLL's entry and the probing of large stack frames.
  *
  * Compiled with -fno-builtin, so that the loops do not become calls to themselves. */
 #include <stddef.h>
@@ -33,6 +33,12 @@ void *memset(void *to, int value, size_t count) {
     while (count--) *t++ = (uint8_t)value;
     return to;
 }
+
+#if defined(__APPLE__)
+/* Where it clears memory, a compiler for macOS calls one of these. */
+void bzero(void *to, size_t count) { memset(to, 0, count); }
+void __bzero(void *to, size_t count) { memset(to, 0, count); }
+#endif
 
 #if defined(_WIN32)
 int _fltused; /* Microsoft's mark of a program that uses floating point */
