@@ -19,6 +19,7 @@ from pathlib import Path
 ENGINE = Path(__file__).resolve().parent.parent
 ROOT = ENGINE.parent
 OUT = ROOT / "build" / "sanitized"
+REPORT = OUT / "report"
 sys.path.insert(0, str(ENGINE))
 
 import build  # noqa: E402  (engine/build.py, the one place that knows the sources and their flags)
@@ -106,11 +107,19 @@ def run_tests(arguments: list[str]) -> int:
         "SINET_LIBRARY": str(library()),
         # Exceptions of C++ libraries that Python loads pass through the runtime, which must find their own first.
         "LD_PRELOAD": f"{runtime()}:{standard.stdout.strip()}",
-        "ASAN_OPTIONS": "detect_leaks=0",  # Python's own are not ours
-        "UBSAN_OPTIONS": "print_stacktrace=1",
+        # Python's own leaks are not ours; pytest would swallow what is not written to a file.
+        "ASAN_OPTIONS": f"detect_leaks=0:log_path={REPORT}",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={REPORT}",
         "PYTHONMALLOC": "malloc",  # each object a block of its own, so that an overrun of one is seen
     }
-    return subprocess.run([sys.executable, "-m", "pytest", *(arguments or TESTS)], cwd=ROOT, env=environment).returncode
+    for old in OUT.glob(f"{REPORT.name}.*"):
+        old.unlink()
+    command = [sys.executable, "-m", "pytest", *(arguments or TESTS)]
+    status = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    reports = sorted(OUT.glob(f"{REPORT.name}.*"))
+    for report in reports:
+        print(report.read_text(errors="replace"), file=sys.stderr)
+    return status or len(reports)
 
 
 def fuzzer(source: Path) -> Path:
