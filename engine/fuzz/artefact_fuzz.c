@@ -40,9 +40,10 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 /* Put a number where one stands in the text. */
 static size_t change_number(uint8_t *text, size_t length, size_t room, unsigned seed) {
-    static const char *numbers[] = {"0", "1", "2", "3", "4", "5", "8", "15", "16", "17", "32", "33", "64", "1024", "1028",
-                                    "2147483647", "2147483648", "4294967296", "9223372036854775807",
-                                    "18446744073709551616", "-1", "1.0", "1e1", "01"};
+    static const char *numbers[] = {
+        "0", "1", "2", "3", "4", "5", "8", "15", "16", "17", "32", "33", "64", "1024", "1028", "2147483647",
+        "2147483648", "4294967296", "9223372036854775807", "18446744073709551616", "-1", "1.0", "1e1", "01",
+    };
     const char *number = numbers[seed % (sizeof numbers / sizeof *numbers)];
     size_t start = seed / 32 % (length + 1), end, added = strlen(number);
     while (start < length && (text[start] < '0' || text[start] > '9')) start++;

@@ -26,9 +26,11 @@ static inline int seldom(struct draw *d, int times) { return draw(d, 0, times - 
 
 /* A number that a careless or hostile caller may give. */
 static inline int64_t hostile(struct draw *d) {
-    static const int64_t numbers[] = {0, -1, 1, 2, 3, 4, 5, 31, 33, 255, 1 << 14, (1 << 14) + 32, 1 << 22, (1 << 22) + 1, 1 << 30,
-                                      INT32_MAX, INT32_MIN, INT32_MAX - 31, (int64_t)1 << 32, (int64_t)1 << 33,
-                                      (int64_t)1 << 61, INT64_MAX, INT64_MIN, INT64_MAX - 63, -64};
+    static const int64_t numbers[] = {
+        0, -1, 1, 2, 3, 4, 5, 31, 33, 255, 1 << 14, (1 << 14) + 32, 1 << 22, (1 << 22) + 1, 1 << 30,
+        INT32_MAX, INT32_MIN, INT32_MAX - 31, (int64_t)1 << 32, (int64_t)1 << 33, (int64_t)1 << 61, INT64_MAX,
+        INT64_MIN, INT64_MAX - 63, -64,
+    };
     return numbers[draw(d, 0, sizeof numbers / sizeof *numbers - 1)];
 }
 

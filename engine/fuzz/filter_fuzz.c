@@ -1,6 +1,6 @@
-/* The filters on any pictures and grids: nothing outside them is touched, what scratch memory held does not matter to the
- * last bit, instruction sets differ by one code at most, answers stay in their range, and wrong arguments are refused with
- * nothing written. Floats that are not finite may give any answer, but not more than that. */
+/* The filters on any pictures and grids: nothing outside them is touched, what scratch memory held does not matter to
+ * the last bit, instruction sets differ by one code at most, answers stay in their range, and wrong arguments are
+ * refused with nothing written. Floats that are not finite may give any answer, but not more than that. */
 #include "images.h"
 #include "pixels.h"
 
@@ -67,11 +67,12 @@ static void fuzz_box_mean(struct draw *d, int height, int width) {
         int64_t needed = sinet_box_mean_scratch_size(isa_of(&t, turn), height, width, channels, radius);
         check(needed > 0);
         void *memory = scratch_of(turn, needed);
-        check_turn(&t, sinet_box_mean(SPOIL(1, isa_of(&t, turn), -1), at(source.first, SPOIL(2, 0, 2)),
-                                      SPOIL(3, source.stride, source.row - 4), SPOIL(4, height, 0), width,
-                                      SPOIL(5, channels, 17), SPOIL(6, radius, -1),
-                                      (float *)SPOIL(7, t.made[turn].first, NULL), t.made[turn].stride, memory,
-                                      SPOIL(8, needed, needed - 1)),
+        check_turn(&t,
+                   sinet_box_mean(SPOIL(1, isa_of(&t, turn), -1), at(source.first, SPOIL(2, 0, 2)),
+                                  SPOIL(3, source.stride, source.row - 4), SPOIL(4, height, 0), width,
+                                  SPOIL(5, channels, 17), SPOIL(6, radius, -1),
+                                  (float *)SPOIL(7, t.made[turn].first, NULL), t.made[turn].stride, memory,
+                                  SPOIL(8, needed, needed - 1)),
                    memory);
     }
     if (!spoilt && !wild) check_range(&t.made[0], -1e-5f, 1 + 1e-5f), check_range(&t.made[2], -1e-5f, 1 + 1e-5f);
@@ -91,11 +92,11 @@ static void fuzz_guided_fit(struct draw *d, int height, int width) {
         int64_t needed = sinet_guided_fit_scratch_size(isa_of(&t, turn), height, width, radius);
         check(needed > 0);
         void *memory = scratch_of(turn, needed);
-        check_turn(&t, sinet_guided_fit(SPOIL(1, isa_of(&t, turn), wrong_isa()), SPOIL(2, guide.first, NULL),
-                                        SPOIL(3, guide.stride, 0), at(alpha.first, SPOIL(4, 0, 1)), alpha.stride,
-                                        SPOIL(5, height, -height), width, SPOIL(6, radius, INT32_MIN),
-                                        SPOIL(7, eps, NAN), (float *)SPOIL(8, t.made[turn].first, NULL), memory,
-                                        SPOIL(9, needed, needed / 2)),
+        check_turn(&t,
+                   sinet_guided_fit(SPOIL(1, isa_of(&t, turn), wrong_isa()), SPOIL(2, guide.first, NULL),
+                                    SPOIL(3, guide.stride, 0), at(alpha.first, SPOIL(4, 0, 1)), alpha.stride,
+                                    SPOIL(5, height, -height), width, SPOIL(6, radius, INT32_MIN), SPOIL(7, eps, NAN),
+                                    (float *)SPOIL(8, t.made[turn].first, NULL), memory, SPOIL(9, needed, needed / 2)),
                    memory);
     }
     if (!spoilt && !wild) check_range(&t.made[0], -3e6f, 3e6f), check_range(&t.made[2], -3e6f, 3e6f);
@@ -104,7 +105,8 @@ static void fuzz_guided_fit(struct draw *d, int height, int width) {
 }
 
 static void fuzz_guided_alpha(struct draw *d, int height, int width) {
-    int grid_height = draw(d, 1, height), grid_width = draw(d, 1, width), size = draw(d, 0, 1) ? 4 : 1, wild = seldom(d, 4);
+    int grid_height = draw(d, 1, height), grid_width = draw(d, 1, width), size = draw(d, 0, 1) ? 4 : 1,
+        wild = seldom(d, 4);
     float low = (float)draw(d, -10, 5) / 8, high = low + (float)draw(d, 1, 20) / 16;
     struct turns t = turns(d, height, width, size, 10);
     struct image rgb = image(d, height, width * 3, 1);
@@ -114,11 +116,12 @@ static void fuzz_guided_alpha(struct draw *d, int height, int width) {
     for (int turn = 0; turn < TURNS; turn++) {
         int64_t needed = sinet_enlarge_scratch_size(isa_of(&t, turn));
         void *memory = scratch_of(turn, needed);
-        check_turn(&t, sinet_guided_alpha(isa_of(&t, turn), SPOIL(1, coefficients, NULL), SPOIL(2, grid_height, height + 1),
-                                          SPOIL(3, grid_width, 0), SPOIL(4, rgb.first, NULL), rgb.stride, height,
-                                          SPOIL(5, width, -1), SPOIL(6, low, INFINITY), SPOIL(7, high, low),
-                                          SPOIL(8, t.made[turn].first, NULL), t.made[turn].stride, SPOIL(9, size, 2), memory,
-                                          SPOIL(10, needed, needed - 1)),
+        check_turn(&t,
+                   sinet_guided_alpha(isa_of(&t, turn), SPOIL(1, coefficients, NULL), SPOIL(2, grid_height, height + 1),
+                                      SPOIL(3, grid_width, 0), SPOIL(4, rgb.first, NULL), rgb.stride, height,
+                                      SPOIL(5, width, -1), SPOIL(6, low, INFINITY), SPOIL(7, high, low),
+                                      SPOIL(8, t.made[turn].first, NULL), t.made[turn].stride, SPOIL(9, size, 2),
+                                      memory, SPOIL(10, needed, needed - 1)),
                    memory);
     }
     if (!spoilt && !wild && size == 4) check_range(&t.made[0], 0, 1), check_range(&t.made[2], 0, 1);
@@ -145,10 +148,11 @@ static void fuzz_local_colours(struct draw *d, int height, int width) {
         int64_t needed = sinet_local_colours_scratch_size(isa_of(&t, turn), height, width, radii, windows);
         check(spoilt == 1 ? needed < 0 : needed > 0);
         void *memory = scratch_of(turn, needed);
-        check_turn(&t, sinet_local_colours(isa_of(&t, turn), rgb.first, SPOIL(4, rgb.stride, 1), (float *)alpha.first,
-                                           alpha.stride, SPOIL(5, height, 0), width, SPOIL(6, radii, NULL),
-                                           SPOIL(7, trusts, NULL), SPOIL(8, windows, SINET_MAX_WINDOWS + 1),
-                                           (float *)SPOIL(9, t.made[turn].first, NULL), memory, needed > 0 ? needed : 0),
+        check_turn(&t,
+                   sinet_local_colours(isa_of(&t, turn), rgb.first, SPOIL(4, rgb.stride, 1), (float *)alpha.first,
+                                       alpha.stride, SPOIL(5, height, 0), width, SPOIL(6, radii, NULL),
+                                       SPOIL(7, trusts, NULL), SPOIL(8, windows, SINET_MAX_WINDOWS + 1),
+                                       (float *)SPOIL(9, t.made[turn].first, NULL), memory, needed > 0 ? needed : 0),
                    memory);
     }
     if (!spoilt && !wild) check_range(&t.made[0], -1, 256), check_range(&t.made[2], -1, 256);
@@ -170,11 +174,12 @@ static void fuzz_clean_colours(struct draw *d, int height, int width) {
         int64_t needed = sinet_enlarge_scratch_size(isa_of(&t, turn));
         void *memory = scratch_of(turn, needed);
         const uint8_t *source = in_place && turn != 2 ? t.made[turn].first : rgb.first;
-        check_turn(&t, sinet_clean_colours(SPOIL(1, isa_of(&t, turn), -1), colours, SPOIL(2, grid_height, -1),
-                                           SPOIL(3, grid_width, width + 1), SPOIL(4, source, NULL), rgb.stride,
-                                           at(alpha.first, SPOIL(5, 0, 2)), SPOIL(6, alpha.stride, -4), height, width,
-                                           t.made[turn].first, SPOIL(7, t.made[turn].stride, 2), SPOIL(8, channels, 5), memory,
-                                           SPOIL(9, needed, 0)),
+        check_turn(&t,
+                   sinet_clean_colours(SPOIL(1, isa_of(&t, turn), -1), colours, SPOIL(2, grid_height, -1),
+                                       SPOIL(3, grid_width, width + 1), SPOIL(4, source, NULL), rgb.stride,
+                                       at(alpha.first, SPOIL(5, 0, 2)), SPOIL(6, alpha.stride, -4), height, width,
+                                       t.made[turn].first, SPOIL(7, t.made[turn].stride, 2), SPOIL(8, channels, 5),
+                                       memory, SPOIL(9, needed, 0)),
                    memory);
     }
     drop(&rgb), drop(&alpha), release(colours);
@@ -190,10 +195,11 @@ static void fuzz_shrink(struct draw *d, int height, int width) {
     for (int turn = 0; turn < TURNS; turn++) {
         int64_t needed = sinet_shrink_scratch_size(isa_of(&t, turn), width, channels);
         void *memory = scratch_of(turn, needed);
-        check_turn(&t, sinet_shrink(isa_of(&t, turn), SPOIL(1, source.first, NULL), SPOIL(2, source.stride, -source.stride),
-                                    SPOIL(3, height, 0), SPOIL(4, width, INT32_MIN), SPOIL(5, channels, 0),
-                                    SPOIL(6, factor, 65), t.made[turn].first, SPOIL(7, t.made[turn].stride, 0), memory,
-                                    SPOIL(8, needed, needed - 1)),
+        check_turn(&t,
+                   sinet_shrink(isa_of(&t, turn), SPOIL(1, source.first, NULL), SPOIL(2, source.stride, -source.stride),
+                                SPOIL(3, height, 0), SPOIL(4, width, INT32_MIN), SPOIL(5, channels, 0),
+                                SPOIL(6, factor, 65), t.made[turn].first, SPOIL(7, t.made[turn].stride, 0), memory,
+                                SPOIL(8, needed, needed - 1)),
                    memory);
     }
     drop(&source);
@@ -217,11 +223,12 @@ static void fuzz_lay_over(struct draw *d, int height, int width) {
         int64_t needed = sinet_enlarge_scratch_size(isa_of(&t, turn));
         void *memory = scratch_of(turn, needed);
         const uint8_t *source = in_place && turn != 2 ? t.made[turn].first : foreground.first;
-        check_turn(&t, sinet_lay_over(isa_of(&t, turn), source, foreground.stride, SPOIL(1, channels, 2),
-                                      SPOIL(2, background, NULL), SPOIL(3, grid_height, 0), SPOIL(4, grid_width, width + 1),
-                                      SPOIL(5, alpha.first, NULL), SPOIL(6, alpha.stride, alpha.row - size), SPOIL(7, size, 3),
-                                      SPOIL(8, height, INT32_MAX), width, t.made[turn].first, t.made[turn].stride,
-                                      SPOIL(9, memory, NULL), needed),
+        check_turn(&t,
+                   sinet_lay_over(isa_of(&t, turn), source, foreground.stride, SPOIL(1, channels, 2),
+                                  SPOIL(2, background, NULL), SPOIL(3, grid_height, 0), SPOIL(4, grid_width, width + 1),
+                                  SPOIL(5, alpha.first, NULL), SPOIL(6, alpha.stride, alpha.row - size),
+                                  SPOIL(7, size, 3), SPOIL(8, height, INT32_MAX), width, t.made[turn].first,
+                                  t.made[turn].stride, SPOIL(9, memory, NULL), needed),
                    memory);
     }
     drop(&foreground), drop(&alpha), release(background);
@@ -244,7 +251,8 @@ static void check_hostile_sizes(struct draw *d) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static void (*const cases[])(struct draw *, int, int) = {
-        fuzz_box_mean, fuzz_guided_fit, fuzz_guided_alpha, fuzz_local_colours, fuzz_clean_colours, fuzz_shrink, fuzz_lay_over,
+        fuzz_box_mean,      fuzz_guided_fit, fuzz_guided_alpha, fuzz_local_colours,
+        fuzz_clean_colours, fuzz_shrink,     fuzz_lay_over,
     };
     struct draw d = {data, data + size};
     int chosen = draw(&d, 0, 6), height, width;

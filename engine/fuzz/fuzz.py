@@ -1,17 +1,17 @@
 """Run the fuzzers: `make fuzz`, or `python engine/fuzz/fuzz.py [--runs N] [TARGET...]`.
 
-A target is a file NAME_fuzz.c beside this one; its corpus, the inputs from which it starts, lies in corpus/NAME and is
-only read: what a run finds goes to build/sanitized/corpus/NAME. `--keep` writes the smallest set of inputs that reaches
-as much back into corpus/NAME. An input that ends a fuzzer is left as build/sanitized/NAME-crash-HASH; run it again by
+A target is a file NAME_fuzz.c beside this one; the inputs from which it starts lie in corpus/NAME.zip, and what a run
+finds goes to build/sanitized/corpus/NAME. `--keep` writes few inputs that reach all the same code back into the zip. An
+input that ends a fuzzer is left as build/sanitized/NAME-crash-HASH; run it again by
 build/sanitized/NAME_fuzz FILE.
 """
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import members
@@ -36,48 +36,43 @@ def longest(name: str) -> int:
 def fuzz(name: str, runs: int, seed: int) -> int:
     """Run one fuzzer; gives its exit status."""
     binary = sanitized.fuzzer(HERE / f"{name}_fuzz.c")
-    found, kept, seeds = sanitized.OUT / "corpus" / name, HERE / "corpus" / name, sanitized.OUT / "seeds"
-    for folder in (found, kept, seeds):
+    found, start = sanitized.OUT / "corpus" / name, sanitized.OUT / "start" / name
+    for folder in (found, start):
         folder.mkdir(parents=True, exist_ok=True)
-    folders = [found, kept]
+    if kept(name).exists():
+        zipfile.ZipFile(kept(name)).extractall(start)
     if name == "artefact":
         for member, config in members.MEMBERS.items():
-            (seeds / member).write_bytes(members.artefact(config))
-        folders.append(seeds)
+            (start / member).write_bytes(members.artefact(config))
     dictionary = HERE / f"{name}.dict"
     options = [
-        *(
-            f"-runs={runs}",
-            f"-seed={seed}",
-            f"-max_len={longest(name)}",
-            "-timeout=10",
-            "-rss_limit_mb=2048",
-        ),
+        *(f"-runs={runs}", f"-seed={seed}", f"-max_len={longest(name)}", "-timeout=20", "-rss_limit_mb=2048"),
         *("-print_final_stats=1", f"-artifact_prefix={sanitized.OUT / name}-", "-verbosity=0"),
         *([f"-dict={dictionary}"] if dictionary.exists() else []),
     ]
     print(f"==> fuzzing {name}: {runs:,} runs", flush=True)
     environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=8:malloc_context_size=4"}  # twice the speed
-    return subprocess.run([str(binary), *options, *map(str, folders)], env=environment).returncode
+    return subprocess.run([str(binary), *options, str(found), str(start)], env=environment).returncode
+
+
+def kept(name: str) -> Path:
+    """The kept corpus of a target."""
+    return HERE / "corpus" / f"{name}.zip"
 
 
 def keep(name: str) -> None:
     """Bring the kept corpus up to what was found: few, small inputs that reach all code that was reached."""
-    found, kept = sanitized.OUT / "corpus" / name, HERE / "corpus" / name
-    binary = sanitized.OUT / f"{name}_fuzz"
+    binary, found = sanitized.OUT / f"{name}_fuzz", sanitized.OUT / "corpus" / name
     with tempfile.TemporaryDirectory() as folder:
-        sources = [str(path) for path in (found, kept) if path.exists()]
-        subprocess.run(
-            [str(binary), "-merge=1", "-use_counters=0", f"-max_len={longest(name)}", folder, *sources], check=True
-        )
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
+        options = ["-merge=1", "-use_counters=0", f"-max_len={longest(name)}"]
+        subprocess.run([str(binary), *options, folder, str(found), str(sanitized.OUT / "start" / name)], check=True)
         room = KEPT_BYTES
-        for path in sorted(Path(folder).iterdir(), key=lambda path: path.stat().st_size):
-            room -= path.stat().st_size
-            if room < 0:
-                break
-            shutil.copyfile(path, kept / path.name[:16])
+        with zipfile.ZipFile(kept(name), "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(Path(folder).iterdir(), key=lambda path: (path.stat().st_size, path.name)):
+                room -= path.stat().st_size
+                if room >= 0:
+                    # ZipInfo of its own has no time of day in it.
+                    archive.writestr(zipfile.ZipInfo(path.name[:16]), path.read_bytes())
 
 
 def main() -> int:

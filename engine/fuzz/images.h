@@ -1,5 +1,6 @@
-/* Pictures for the fuzzers of pixel kernels: as many bytes as they hold and not one more, at any address and distance of
- * rows; bytes between rows are poisoned for the sanitizer where it can tell, and must be found unchanged afterwards. */
+/* Pictures for the fuzzers of pixel kernels: as many bytes as they hold and not one more, at any address and distance
+ * of rows; bytes between rows are poisoned for the sanitizer where it can tell, and must be found unchanged afterwards.
+ */
 #ifndef SINET_IMAGES_H
 #define SINET_IMAGES_H
 

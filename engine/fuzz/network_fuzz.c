@@ -1,8 +1,8 @@
 /* Any member of the family at any size: it opens, and its answer depends on nothing but weights and input.
  *
- * The input's bytes choose a configuration, sizes and threads; an artefact is written from them, with weights by chance.
- * Then must hold: what memory held before does not matter, to the last bit; nor does the number of parts that share a
- * run; every instruction set answers the same up to rounding; and hostile sizes are refused or truly fit. */
+ * The input's bytes choose a configuration, sizes and threads; an artefact is written from them, with weights by
+ * chance. Then must hold: what memory held before does not matter, to the last bit; nor does the number of parts that
+ * share a run; every instruction set answers the same up to rounding; and hostile sizes are refused or truly fit. */
 #include "artefact.h"
 #include "draw.h"
 #include "memory_fuzz.h"
@@ -12,7 +12,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* ---- writing an artefact ------------------------------------------------------------------------------------------ */
+/* ---- writing an artefact ------------------------------------------------------------------------------------------
+ */
 
 struct writer {
     char header[1 << 16];
@@ -39,8 +40,8 @@ static float chance(struct writer *w) { /* -1 to 1 */
 /* A tensor of outputs x inputs. */
 static void tensor(struct writer *w, const char *name, int outputs, int inputs) {
     size_t count = (size_t)outputs * inputs;
-    print(w, ",\"%s%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%zu,%zu]}", w->prefix, name, outputs, inputs,
-          4 * w->floats, 4 * (w->floats + count));
+    print(w, ",\"%s%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%zu,%zu]}", w->prefix, name, outputs,
+          inputs, 4 * w->floats, 4 * (w->floats + count));
     if (w->floats + count > w->room) check((w->weights = realloc(w->weights, 4 * (w->room = 2 * (w->floats + count)))));
     for (size_t i = 0; i < count; i++) w->weights[w->floats++] = chance(w) / sqrtf((float)inputs / 3);
 }
@@ -99,15 +100,17 @@ static int write_stage(struct writer *w, const struct stage_config *stage, int n
 }
 
 static void write_spec(struct writer *w, const struct config *c) {
-    print(w, "{\"__metadata__\":{\"spec\":\"{\\\"network\\\":{\\\"classes\\\":%d,\\\"stem\\\":%d,\\\"stages\\\":[", c->classes, c->stem);
+    print(w, "{\"__metadata__\":{\"spec\":\"{\\\"network\\\":{\\\"classes\\\":%d,\\\"stem\\\":%d,\\\"stages\\\":[",
+          c->classes, c->stem);
     for (int s = 0; s < 2; s++) {
         const struct stage_config *stage = &c->stages[s];
-        print(w, "%s{\\\"down\\\":%d,\\\"reduction\\\":%d,\\\"modules\\\":[", s ? "," : "", stage->down, stage->reduction);
+        print(w, "%s{\\\"down\\\":%d,\\\"reduction\\\":%d,\\\"modules\\\":[", s ? "," : "", stage->down,
+              stage->reduction);
         for (int m = 0; m < stage->modules; m++) {
             const struct branch_config *b = stage->module[m].branches;
             print(w, "%s{\\\"width\\\":%d,\\\"branches\\\":[", m ? "," : "", stage->module[m].width);
-            print(w, "{\\\"kernel\\\":%d,\\\"pool\\\":%d},{\\\"kernel\\\":%d,\\\"pool\\\":%d}]}", b[0].kernel, b[0].pool,
-                  b[1].kernel, b[1].pool);
+            print(w, "{\\\"kernel\\\":%d,\\\"pool\\\":%d},{\\\"kernel\\\":%d,\\\"pool\\\":%d}]}", b[0].kernel,
+                  b[0].pool, b[1].kernel, b[1].pool);
         }
         print(w, "]}");
     }
@@ -144,7 +147,8 @@ static struct config draw_config(struct draw *d) {
     int channels = c.stem;
     for (int s = 0; s < 2; s++) {
         struct stage_config *stage = &c.stages[s];
-        *stage = (struct stage_config){.down = 2 * draw(d, 1, 5), .reduction = draw(d, 1, channels), .modules = draw(d, 1, 3)};
+        *stage = (struct stage_config){
+            .down = 2 * draw(d, 1, 5), .reduction = draw(d, 1, channels), .modules = draw(d, 1, 3)};
         for (int m = 0; m < stage->modules; m++) {
             stage->module[m].width = 4 * draw(d, 1, 5);
             for (int b = 0; b < 2; b++)
@@ -169,7 +173,8 @@ static void show(const struct config *c, const char *isa) {
     fprintf(stderr, "\n");
 }
 
-/* ---- running it --------------------------------------------------------------------------------------------------- */
+/* ---- running it ---------------------------------------------------------------------------------------------------
+ */
 
 struct run {
     const void *model;
@@ -220,7 +225,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     void *model = open_model(file, bytes, isa), *plain = open_model(file, bytes, 0);
     release(file);
     int multiple = sinet_model_multiple(model), limit = multiple < 96 ? 96 / multiple : 1;
-    struct run r = {model, multiple * draw(&d, 1, limit), multiple * draw(&d, 1, limit), sinet_model_outputs(model), NULL};
+    struct run r = {model, multiple * draw(&d, 1, limit), multiple * draw(&d, 1, limit), sinet_model_outputs(model),
+                    NULL};
     int64_t hostile_size = sinet_workspace_size(model, hostile(&d), hostile(&d), hostile(&d));
     check(hostile_size < 0 || hostile_size > 3 * 4 * 32 * 32);
     if (getenv("SHOW")) fprintf(stderr, "%d x %d\n", r.height, r.width);

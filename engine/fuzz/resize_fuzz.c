@@ -1,5 +1,5 @@
-/* Resizing of any picture to any size: nothing outside the pictures is touched, what scratch memory held does not matter,
- * every instruction set gives the same bytes, and wrong arguments are refused with nothing written. */
+/* Resizing of any picture to any size: nothing outside the pictures is touched, what scratch memory held does not
+ * matter, every instruction set gives the same bytes, and wrong arguments are refused with nothing written. */
 #include "images.h"
 #include "pixels.h"
 
@@ -39,7 +39,8 @@ static void fuzz_u8(struct draw *d, struct sizes s, int isa) {
         check(!sinet_resize_u8(isa, source.first, source.stride, s.height, s.width, channels, again.first, again.stride,
                                s.made_height, s.made_width, memory, needed));
         release(memory);
-        memory = scratch(needed = sinet_resize_scratch_size(0, s.height, s.width, channels, s.made_height, s.made_width), 0);
+        memory =
+            scratch(needed = sinet_resize_scratch_size(0, s.height, s.width, channels, s.made_height, s.made_width), 0);
         check(!sinet_resize_u8(0, source.first, source.stride, s.height, s.width, channels, plain.first, plain.stride,
                                s.made_height, s.made_width, memory, needed));
         release(memory);
@@ -51,17 +52,17 @@ static void fuzz_u8(struct draw *d, struct sizes s, int isa) {
 
 static void fuzz_f32(struct draw *d, struct sizes s, int isa) {
     int spoilt = draw_spoilt(d, 9);
-    struct image source = image(d, s.height, s.width, 4), made = image(d, s.made_height, s.made_width, 4), again = copy(&made);
+    struct image source = image(d, s.height, s.width, 4), made = image(d, s.made_height, s.made_width, 4),
+                 again = copy(&made);
     fill_floats(&source, draw_bytes(d, 2), seldom(d, 4));
     int64_t needed = sinet_resize_scratch_size(isa, s.height, s.width, 1, s.made_height, s.made_width);
     for (int turn = 0; turn < 2; turn++) {
         void *memory = scratch(needed, turn ? 0xff : 0);
         struct image *to = turn ? &again : &made;
-        int answer = sinet_resize_f32(
-            SPOIL(1, isa, -1), at(SPOIL(2, source.first, NULL), SPOIL(3, 0, 2)),
-            SPOIL(4, source.stride, source.stride + 1), SPOIL(5, s.height, INT32_MIN), SPOIL(6, s.width, 0),
-            at(to->first, SPOIL(7, 0, 1)), SPOIL(8, to->stride, 0), s.made_height, s.made_width, memory,
-            SPOIL(9, needed, 0));
+        int answer = sinet_resize_f32(SPOIL(1, isa, -1), at(SPOIL(2, source.first, NULL), SPOIL(3, 0, 2)),
+                                      SPOIL(4, source.stride, source.stride + 1), SPOIL(5, s.height, INT32_MIN),
+                                      SPOIL(6, s.width, 0), at(to->first, SPOIL(7, 0, 1)), SPOIL(8, to->stride, 0),
+                                      s.made_height, s.made_width, memory, SPOIL(9, needed, 0));
         check(spoilt ? answer < 0 : answer == SINET_OK);
         release(memory);
     }
@@ -85,11 +86,11 @@ static void fuzz_planes(struct draw *d, struct sizes s, int isa) {
     for (int turn = 0; turn < 2; turn++) {
         void *memory = scratch(needed, turn ? 0xff : 0);
         memset(turn ? again : made, GAP, bytes);
-        int answer = sinet_resize_planes(
-            isa, SPOIL(1, source.first, NULL), source.stride, s.height, s.width, SPOIL(2, channels, 2),
-            SPOIL(3, reversed, 2), SPOIL(4, STANDARD.mean, NULL), SPOIL(5, STANDARD.std, NULL),
-            SPOIL(6, turn ? again : made, NULL), SPOIL(7, s.made_height, -1), SPOIL(8, s.made_width, 0), memory,
-            SPOIL(9, needed, needed - 1));
+        int answer = sinet_resize_planes(isa, SPOIL(1, source.first, NULL), source.stride, s.height, s.width,
+                                         SPOIL(2, channels, 2), SPOIL(3, reversed, 2), SPOIL(4, STANDARD.mean, NULL),
+                                         SPOIL(5, STANDARD.std, NULL), SPOIL(6, turn ? again : made, NULL),
+                                         SPOIL(7, s.made_height, -1), SPOIL(8, s.made_width, 0), memory,
+                                         SPOIL(9, needed, needed - 1));
         check(spoilt ? answer < 0 : answer == SINET_OK);
         release(memory);
     }
@@ -98,7 +99,8 @@ static void fuzz_planes(struct draw *d, struct sizes s, int isa) {
 }
 
 static void fuzz_yuv420(struct draw *d, struct sizes s, int isa) {
-    int matrix = draw(d, 0, 2), full = draw(d, 0, 1), step = draw(d, 1, 2), swapped = draw(d, 0, 1), spoilt = draw_spoilt(d, 11);
+    int matrix = draw(d, 0, 2), full = draw(d, 0, 1), step = draw(d, 1, 2), swapped = draw(d, 0, 1),
+        spoilt = draw_spoilt(d, 11);
     int half_height = (s.height + 1) / 2, half_width = (s.width + 1) / 2;
     struct image y = image(d, s.height, s.width, 1), u = image(d, half_height, half_width * step, 1), v = copy(&u);
     uint32_t seed = draw_bytes(d, 2);
@@ -118,9 +120,10 @@ static void fuzz_yuv420(struct draw *d, struct sizes s, int isa) {
     for (int turn = 0; turn < 2; turn++) {
         void *memory = scratch(needed, turn ? 0xff : 0);
         memset(turn ? again : made, GAP, bytes);
-        int answer = sinet_resize_yuv420(isa, SPOIL(6, &frame, NULL), SPOIL(7, s.height, 0), s.width, SPOIL(8, matrix, 3),
-                                         SPOIL(9, full, 2), SPOIL(10, swapped, -1), STANDARD.mean, STANDARD.std,
-                                         turn ? again : made, s.made_height, s.made_width, memory, SPOIL(11, needed, 0));
+        int answer =
+            sinet_resize_yuv420(isa, SPOIL(6, &frame, NULL), SPOIL(7, s.height, 0), s.width, SPOIL(8, matrix, 3),
+                                SPOIL(9, full, 2), SPOIL(10, swapped, -1), STANDARD.mean, STANDARD.std,
+                                turn ? again : made, s.made_height, s.made_width, memory, SPOIL(11, needed, 0));
         check(spoilt ? answer < 0 : answer == SINET_OK);
         release(memory);
     }
