@@ -1,8 +1,10 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from sinet.core.errors import ShapeError
+from sinet.core.errors import ModelError, ShapeError
 from sinet.core.postprocess import person_probability, postprocess, sigmoid
 from sinet.core.spec import OutputSpec
 from sinet.core.types import Geometry
@@ -47,3 +49,13 @@ def test_an_empty_room_stays_empty() -> None:
 def test_a_network_that_answers_otherwise_is_said(shape: tuple[int, ...], channel: int, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         person_probability(np.zeros(shape, np.float32), OutputSpec("nchw", "sigmoid", channel))
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "identity"])
+def test_an_answer_without_meaning_is_no_picture_of_nobody(
+    activation: Literal["softmax", "sigmoid", "identity"],
+) -> None:
+    logits = LOGITS.copy()
+    logits[0, 1, 2, 3] = np.nan
+    with pytest.raises(ModelError, match=r"no numbers \(NaN\)"):
+        person_probability(logits, OutputSpec("nchw", activation, 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sinet.core.errors import ShapeError
+from sinet.core.errors import ModelError, ShapeError
 from sinet.core.resample import resize_map
 from sinet.core.spec import OutputSpec
 from sinet.core.types import Alpha, Float, Geometry, Logits
@@ -20,6 +20,7 @@ def person_probability(logits: Logits, spec: OutputSpec) -> Alpha:
 
     Raises:
         ShapeError: the network answered with another shape than the spec says.
+        ModelError: the network answered with values that are no numbers.
     """
     if logits.ndim != 4 or logits.shape[0] != 1:
         raise ShapeError(f"expected one answer of four axes ({spec.layout}), got shape {logits.shape}; check the spec")
@@ -29,6 +30,16 @@ def person_probability(logits: Logits, spec: OutputSpec) -> Alpha:
             f"the spec names channel {spec.person_channel} as the person, but the network answers with "
             f"{planes.shape[0]} in layout {spec.layout}; check person_channel and layout"
         )
+    probability = _activated(planes, spec)
+    if np.isnan(probability.max()):  # nothing is greater than NaN, so it would pass for a picture of nobody
+        raise ModelError(
+            "the network answered with values that are no numbers (NaN), so its weights are damaged or its spec's mean "
+            "and std are wrong; get a whole copy of its file, or correct the spec"
+        )
+    return probability
+
+
+def _activated(planes: Float, spec: OutputSpec) -> Alpha:
     if spec.activation == "identity":
         return np.clip(planes[spec.person_channel], 0, 1, dtype=np.float32)
     if spec.activation == "sigmoid":
