@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from ctypes import c_int
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from sinet.native.library import (
     best_isa,
     declare,
     instruction_sets,
+    library,
     library_path,
     pointer,
     pointer_and_stride,
@@ -50,7 +52,7 @@ def test_an_instruction_set_that_is_not_there_is_refused() -> None:
     [
         (
             "/nowhere/libsinet.so",
-            "/nowhere/libsinet.so: the engine's library is missing; in a checkout run: python engine",
+            "/nowhere/libsinet.so: the engine's library is missing; SINET_LIBRARY names it; unset that",
         ),
         (__file__, "the engine's library cannot be loaded"),
         (_ctypes.__file__, "has no sinet_best_isa: older than this package"),
@@ -59,7 +61,16 @@ def test_an_instruction_set_that_is_not_there_is_refused() -> None:
 def test_another_file_is_not_taken_for_the_library(path: str, words: str) -> None:
     answer = asked(SINET_LIBRARY=path)
     assert words in answer
-    assert "pip install --force-reinstall sinet" in answer
+    assert "SINET_LIBRARY names it; unset that" in answer
+
+
+def test_a_library_that_is_missing_where_it_belongs_can_be_had_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SINET_LIBRARY", raising=False)
+    monkeypatch.setattr("sinet.native.library.__file__", str(tmp_path / "library.py"))
+    with pytest.raises(EngineError, match=r"missing; in a checkout run: .*pip install --force-reinstall sinet"):
+        library.__wrapped__()
 
 
 def test_an_error_carries_the_engines_words_and_code() -> None:

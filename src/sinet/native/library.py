@@ -25,7 +25,7 @@ POINTER = c_void_p
 ALIGNMENT = 64
 """Bytes; what the engine wants its own memory aligned to."""
 _NAMES = {"win32": "sinet.dll", "darwin": "libsinet.dylib"}
-_REMEDY = (
+_OF_ITS_OWN = (
     "in a checkout run: python engine/build.py; else run: pip install --force-reinstall sinet "
     "(where no ready-made wheel fits, pip builds the engine and fetches a compiler; SINET_CC names another)"
 )
@@ -34,6 +34,12 @@ _REMEDY = (
 def library_path() -> Path:
     """Where the library is: beside this file, or where the environment variable SINET_LIBRARY says."""
     return Path(os.environ.get("SINET_LIBRARY") or Path(__file__).with_name(_NAMES.get(sys.platform, "libsinet.so")))
+
+
+def _remedy() -> str:
+    if os.environ.get("SINET_LIBRARY"):
+        return "SINET_LIBRARY names it; unset that, or let it name a library that engine/build.py made"
+    return _OF_ITS_OWN
 
 
 @cache
@@ -45,11 +51,11 @@ def library() -> CDLL:
     """
     path = library_path()
     if not path.is_file():
-        raise EngineError(f"{path}: the engine's library is missing; {_REMEDY}")
+        raise EngineError(f"{path}: the engine's library is missing; {_remedy()}")
     try:
         return CDLL(str(path))
     except OSError as error:
-        raise EngineError(f"{path}: the engine's library cannot be loaded ({error}); {_REMEDY}") from error
+        raise EngineError(f"{path}: the engine's library cannot be loaded ({error}); {_remedy()}") from error
 
 
 def declare(name: str, *arguments: type[Any], result: type[Any] = c_int) -> Callable[..., Any]:
@@ -71,7 +77,7 @@ def declare(name: str, *arguments: type[Any], result: type[Any] = c_int) -> Call
         try:
             function = getattr(library(), name)
         except AttributeError as error:
-            raise EngineError(f"{library_path()}: has no {name}: older than this package; {_REMEDY}") from error
+            raise EngineError(f"{library_path()}: has no {name}: older than this package; {_remedy()}") from error
         function.argtypes, function.restype = arguments, result
         if result is not c_void_p:
             function.errcheck = check
