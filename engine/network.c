@@ -380,11 +380,11 @@ static void run_down(const struct context *ctx, int s) {
     const struct stage_space *here = &ctx->space->stages[s];
     const struct down *down = &ctx->model->stages[s].down;
     const struct map *in = &here->strided, *out = &here->down;
-    float *scale = ctx->scratch, *hidden = scale + down->inputs, *packed = hidden + 2 * down->inputs, *bias;
+    float *scale = ctx->scratch, *hidden = scale + down->inputs, *packed = hidden + down->inputs;
+    float *bias = packed + (ptrdiff_t)padded(down->outputs, BLOCK) * down->inputs;
     run_dense(&down->excitation[0], here->mean, down->layers == 2 ? hidden : scale);
     if (down->layers == 2) run_dense(&down->excitation[1], hidden, scale);
     pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, scale);
-    bias = packed + (ptrdiff_t)padded(down->outputs, BLOCK) * down->inputs;
     for (int c = 0; c < padded(down->outputs, BLOCK); c++) bias[c] = c < down->outputs ? down->bias[c] : 0;
     struct pointwise conv = {down->inputs, down->outputs, packed, bias};
     struct finish finish = {NULL, NULL, 0, down->slope};

@@ -97,7 +97,8 @@ static void layout_stage(struct arena *arena, struct needs *n, const struct shap
                 take_enlargement(arena, e, lanes, (int[2]){height / branch->pool, width / branch->pool},
                                  (int[2]){height, width});
         }
-    need(&n->scratch, (ptrdiff_t)padded(down->outputs, shape->block) * down->inputs + 3 * down->inputs);
+    /* the excitation's two layers, and the weights and biases that it has scaled */
+    need(&n->scratch, 2 * down->inputs + (ptrdiff_t)padded(down->outputs, shape->block) * (down->inputs + 1));
 }
 
 /* Divide the memory, or, without any, count what is needed. */

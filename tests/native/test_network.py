@@ -17,7 +17,7 @@ from native.inputs import PICTURES, TOLERANCE, probability
 from sinet.core.errors import EngineError, ShapeError
 from sinet.core.preprocess import preprocess
 from sinet.native import network as network_module
-from sinet.native.library import instruction_sets
+from sinet.native.library import aligned_memory, instruction_sets, pointer
 from sinet.native.network import Network
 from sinet.runtime.catalog import find_model, model_path, names
 
@@ -253,6 +253,23 @@ def test_small_members_agree_between_instruction_sets(member: str, isa: int, mem
         expected = plain.run(x)
         assert np.ptp(expected) > 0
         assert np.abs(fast.run(x) - expected).max() <= 1e-5 * max(1, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_widest_down_sampling_stays_in_its_workspace(isa: int, members: ModuleType) -> None:
+    config = members.MEMBERS["smallest"]
+    wide = dataclasses.replace(config.stages[0], down=1024)  # its weights are what a thread needs most memory for
+    network = Network(members.artefact(dataclasses.replace(config, stem=12, stages=(wide, config.stages[1]))), isa=isa)
+    workspace, x, logits = (
+        network_module.Workspace(network._model, (32, 32), 1),
+        noise((32, 32)),
+        np.empty((32, 32), np.float32),
+    )
+    memory = aligned_memory(workspace.bytes + 2**16)
+    memory[:] = 0xA5
+    network_module._workspace_prepare(workspace.model, 32, 32, 1, pointer(memory), workspace.bytes)
+    network_module._run(workspace.model, pointer(memory), pointer(x), pointer(logits))
+    assert (memory[workspace.bytes :] == 0xA5).all()
 
 
 def test_outputs_follow_the_classes(members: ModuleType) -> None:
