@@ -3,7 +3,7 @@
  * Rows are taken in blocks of whole vectors; what remains at the end of a row goes through copies of a block's length.
  * Every block is read before it is written, so the result may lie over the foreground or the background. */
 #include "kernels.h"
-#include "vec.h"
+#include "vec_pixels.h"
 
 INLINE const uint8_t *row_of(const struct source *source, int row) {
     return (const uint8_t *)source->data + row * source->stride;

@@ -10,7 +10,7 @@
  * The slow twins are in src/sinet/core: smoothing.py, guided.py, foreground.py, backdrop.py. */
 
 #include "kernels.h"
-#include "vec.h"
+#include "vec_pixels.h"
 
 /* Columns of the full-size picture that are worked on at a time: two enlarged rows of six planes stay in the cache. */
 enum { STRIP = 1024 };

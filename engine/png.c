@@ -2,7 +2,7 @@
 
 #include "deflate.h"
 #include "kernels.h"
-#include "vec.h"
+#include "vec_pixels.h"
 
 /* Before the first pixel of a row in scratch memory lie as many zero bytes, and behind its last. */
 enum { MARGIN = 64 };

@@ -5,7 +5,7 @@
  * the processor's sum of two products of 16 bits; a weight has 22 bits after the point, so it goes in two parts. */
 #include "kernels.h"
 #include "resample.h"
-#include "vec.h"
+#include "vec_pixels.h"
 
 enum {
     SPAN = 4 * LANES, /* places that are transposed at once */
