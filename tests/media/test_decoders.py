@@ -95,7 +95,15 @@ def test_an_empty_file(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"this is a shopping list\n" * 20, b"<!DOCTYPE html><html></html>", b"%PDF-1.7\n", pickle.dumps([1]), b"\0" * 999],
+    [
+        b"hi\n",
+        b"x",
+        b"this is a shopping list\n" * 20,
+        b"<!DOCTYPE html><html></html>",
+        b"%PDF-1.7\n",
+        pickle.dumps([1]),
+        b"\0" * 999,
+    ],
 )
 def test_what_is_no_picture(tmp_path, content):
     path = tmp_path / "really.jpg"

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import struct
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
@@ -78,7 +79,7 @@ def _open_with_pillow(stream: IO[bytes], head: bytes, name: str) -> Image.Image:
     """What `Image.open` does, less its warning about large pictures: our own limit is asked instead."""
     failure: Exception | None = None
     for factory, accept in _plugins(head):
-        if accept is not None and accept(head[:16]) is not True:
+        if accept is not None and not _accepted(accept, head[:16]):
             continue
         stream.seek(0)
         try:
@@ -94,6 +95,13 @@ def _open_with_pillow(stream: IO[bytes], head: bytes, name: str) -> Image.Image:
         f"{name}: not a picture of a format that can be read; "
         "JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF and HEIC are the usual ones"
     )
+
+
+def _accepted(accept: Callable[[bytes], bool | str], prefix: bytes) -> bool:
+    try:
+        return accept(prefix) is True
+    except (IndexError, struct.error):  # a file shorter than the signature that is looked for
+        return False
 
 
 def _plugins(head: bytes) -> Iterator[tuple[Callable[..., Image.Image], Callable[[bytes], bool | str] | None]]:
