@@ -48,7 +48,7 @@ struct windows {
 };
 
 struct kernels {
-    const char *name; /* "baseline", "avx2", "avx512", "neon", "simd128", "relaxed" */
+    const char *name; /* "baseline", "avx2", ...: see the end of kernels.c */
     struct shape shape;
     /* network.c */
     void (*run_step)(const struct model *model, void *workspace, int step, int part, const float *input, float *logits);

@@ -56,7 +56,6 @@ static const float *tensor(struct builder *b, const char *name, int count) {
     return values;
 }
 
-
 void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, const float *scale) {
     for (int first = 0; first < outputs; first += block) {
         if (first + block > outputs) block = REST;

@@ -8,7 +8,8 @@
  *
  * Rows whose length is no multiple of LANES are stored whole vectors at a time, from the right to the left and from the
  * top to the bottom: what runs over the end of a row is overwritten by the next row, and every map ends with room for
- * the last. Reads run over in the same way, within the workspace.
+ * the last. Reads run over in the same way, within the workspace; what they find there is masked, or ends in lanes and
+ * rows that nobody uses.
  *
  * Sources: Park et al., SINet, arXiv:1911.09099v4, section 3; the exact rewrite of sinet/export/deploy.py. */
 
@@ -214,13 +215,11 @@ INLINE void depthwise_rows(int kernel, int channels, const struct depthwise *con
         depthwise_columns(kernel, channels, COLUMNS, conv, channel, map, in, column, count, borders, out, out_plane);
 }
 
-/* ROWS rows of all channels, dense into `out`, whose channels are `out_plane` apart. */
+/* ROWS rows of all channels, of which the number is even, dense into `out`, whose channels are `out_plane` apart. */
 INLINE void depthwise_channels(int kernel, const struct depthwise *conv, const struct map *map, int y, int count,
                                const struct borders *borders, float *out, ptrdiff_t out_plane) {
-    int c = 0;
-    for (; c + CHANNELS <= conv->channels; c += CHANNELS)
+    for (int c = 0; c < conv->channels; c += CHANNELS)
         depthwise_rows(kernel, CHANNELS, conv, c, map, y, count, borders, out, out_plane);
-    if (CHANNELS > 1 && c < conv->channels) depthwise_any(conv, c, map, y, count, out + c * out_plane);
 }
 
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
@@ -243,7 +242,6 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
 INLINE void across_rows(int rows, const struct across *across, const float *in, ptrdiff_t in_row, float *out,
                         ptrdiff_t out_row) {
     const float *weights = across->weights;
-    UNROLL
     for (int v = 0; v * LANES < across->to; v++) {
         const float *from = in + across->first[v];
         vf sum[ROWS];
@@ -332,11 +330,11 @@ static void stride_plane(const float *in, int in_width, const float *weights, fl
 }
 
 static float plane_mean(const float *plane, ptrdiff_t pixels) {
-    enum { BLOCK = 64 * LANES };
-    double sum = 0; /* of blocks: one float for all of a large map rounds so often that probabilities move by 1e-4 */
-    for (ptrdiff_t i = 0; i < pixels; i += BLOCK) {
+    enum { STRETCH = 64 * LANES };
+    double sum = 0; /* of stretches: one float for all of a large map rounds so often that probabilities move by 1e-4 */
+    for (ptrdiff_t i = 0; i < pixels; i += STRETCH) {
         vf part = vset(0);
-        for (ptrdiff_t k = i; k < pixels && k < i + BLOCK; k += LANES) part += vload(plane + k);
+        for (ptrdiff_t k = i; k < pixels && k < i + STRETCH; k += LANES) part += vload(plane + k);
         sum += (double)vsum(part);
     }
     return (float)(sum / (double)pixels);
@@ -381,12 +379,11 @@ static void run_down(const struct context *ctx, int s) {
     const struct down *down = &ctx->model->stages[s].down;
     const struct map *in = &here->strided, *out = &here->down;
     float *scale = ctx->scratch, *hidden = scale + down->inputs, *packed = hidden + down->inputs;
-    float *bias = packed + (ptrdiff_t)padded(down->outputs, BLOCK) * down->inputs;
     run_dense(&down->excitation[0], here->mean, down->layers == 2 ? hidden : scale);
     if (down->layers == 2) run_dense(&down->excitation[1], hidden, scale);
     pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, scale);
-    for (int c = 0; c < padded(down->outputs, BLOCK); c++) bias[c] = c < down->outputs ? down->bias[c] : 0;
-    struct pointwise conv = {down->inputs, down->outputs, packed, bias};
+    /* The number of outputs is even, so they fill whole blocks, and the biases serve as they are. */
+    struct pointwise conv = {down->inputs, down->outputs, packed, down->bias};
     struct finish finish = {NULL, NULL, 0, down->slope};
     struct range rows = share(ctx, in->height / ROWS);
     ptrdiff_t first = (ptrdiff_t)rows.begin * ROWS * in->width;
@@ -558,7 +555,7 @@ static void run_coarse(const struct context *ctx) {
     }
 }
 
-/* e^x for x <= 0, with a relative error below 2e-7; 0 below -87. */
+/* e^x for x <= 0, with a relative error below 2e-7; below -87.3 what it is there, 1e-38. */
 INLINE vf vexp(vf x) {
     x = vmax(x, vset(-87.3f));
     vf turns = x * vset(1.44269504f);
@@ -734,7 +731,7 @@ static void run_step(const struct model *model, void *workspace, int step, int p
 
 /* Wait until all threads are here. Spins: the steps between two barriers are shorter than a thread's sleep. */
 static void barrier(struct workspace *space) {
-    int phase = __atomic_load_n(&space->phase, __ATOMIC_ACQUIRE);
+    unsigned phase = __atomic_load_n(&space->phase, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&space->arrived, 1, __ATOMIC_ACQ_REL) == space->threads) {
         __atomic_store_n(&space->arrived, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&space->phase, phase + 1, __ATOMIC_RELEASE);

@@ -10,7 +10,7 @@ struct kernels;
 enum { REST = 2 };
 /* Rows and vectors of a tile of a depthwise convolution. */
 enum { ROWS = 4, COLUMNS = 2 };
-/* Floats that may be read before the first row of a map and beyond its last, and written beyond it. */
+/* Floats around a map that vectors may read. Beyond its last pixel they write fewer than LANES: plane_floats. */
 enum { SLACK = 64 };
 /* Rows that the head keeps: enlarged both ways, and along the rows only. Powers of two. */
 enum { RING = 8, WIDE = 4 };
@@ -30,7 +30,8 @@ struct pointwise {
     const float *weights, *bias;
 };
 
-/* A depthwise convolution of stride 1 and its activation: kernel * kernel weights for each channel. */
+/* A depthwise convolution of stride 1 and its activation: kernel * kernel weights for each channel, of which the number
+ * is even. */
 struct depthwise {
     int channels, kernel;
     const float *weights, *bias, *slope;
@@ -57,7 +58,7 @@ struct dense {
 };
 
 struct down {
-    int inputs, outputs;
+    int inputs, outputs;    /* outputs: an even number */
     const float *depthwise; /* 9 for each channel */
     int layers;             /* of the excitation */
     struct dense excitation[2];
@@ -126,7 +127,7 @@ struct stage_space {
     float *mean;            /* of each of its channels */
     struct map down;        /* output of the down-sampling, kept for the join */
     struct map features[2]; /* outputs of modules, in place where there is a residual */
-    struct map reduced; /* with `reach` rows of zeros above and below */
+    struct map reduced;     /* with `reach` rows of zeros above and below */
     int reach;
     struct enlargement enlarge[MAX_POOL + 1]; /* those of the pools that occur */
 };
@@ -134,8 +135,8 @@ struct stage_space {
 struct workspace {
     const struct model *model;
     int height, width, threads;
-    _Alignas(64) int arrived; /* threads that wait at the barrier */
-    _Alignas(64) int phase;   /* barriers passed */
+    _Alignas(64) int arrived;    /* threads that wait at the barrier */
+    _Alignas(64) unsigned phase; /* barriers passed; begins again at 0 after 2^32 */
     struct map stem, coarse, gate;
     float *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
     struct stage_space stages[2];

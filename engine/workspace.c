@@ -69,9 +69,8 @@ static int stage_width(const struct stage *stage) {
     return width;
 }
 
-static void layout_stage(struct arena *arena, struct needs *n, const struct shape *shape, struct stage_space *space,
+static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct stage_space *space,
                          const struct stage *stage, int height, int width) {
-    int lanes = shape->lanes;
     const struct down *down = &stage->down;
     int widest = stage_width(stage), again = 0;
     int reach = 0; /* rows of zeros above and below the reduced map, for its kernels */
@@ -97,15 +96,14 @@ static void layout_stage(struct arena *arena, struct needs *n, const struct shap
                 take_enlargement(arena, e, lanes, (int[2]){height / branch->pool, width / branch->pool},
                                  (int[2]){height, width});
         }
-    /* the excitation's two layers, and the weights and biases that it has scaled */
-    need(&n->scratch, 2 * down->inputs + (ptrdiff_t)padded(down->outputs, shape->block) * (down->inputs + 1));
+    /* the excitation's two layers, and the weights that it has scaled */
+    need(&n->scratch, (ptrdiff_t)(2 + down->outputs) * down->inputs);
 }
 
 /* Divide the memory, or, without any, count what is needed. */
 static int64_t layout(const struct model *model, int height, int width, int threads, struct workspace *space,
                       void *memory) {
-    const struct shape *shape = &model->kernels->shape;
-    int lanes = shape->lanes;
+    int lanes = model->kernels->shape.lanes;
     struct arena arena = {memory, 0};
     struct needs n = {0, 0, 0};
     int classes = model->classes;
@@ -117,7 +115,7 @@ static int64_t layout(const struct model *model, int height, int width, int thre
     space->arrived = space->phase = 0;
     space->stem = take_map(&arena, model->stem.outputs, height / 2, width / 2);
     for (int s = 0; s < 2; s++)
-        layout_stage(&arena, &n, shape, &space->stages[s], &model->stages[s], height >> (s + 2), width >> (s + 2));
+        layout_stage(&arena, &n, lanes, &space->stages[s], &model->stages[s], height >> (s + 2), width >> (s + 2));
     space->coarse = take_map(&arena, classes, height / 8, width / 8);
     space->gate = take_map(&arena, classes, height / 4, width / 4);
     take_enlargement(&arena, &space->twice, lanes, (int[2]){height / 8, width / 8}, (int[2]){height / 4, width / 4});
@@ -132,6 +130,7 @@ static int64_t layout(const struct model *model, int height, int width, int thre
         space->small[i] = take_slack(&arena, n.small);
     }
     space->zero = take_slack(&arena, width + SLACK);
+    /* Last, for reads run over what lies before it: a padded map's by up to ROWS - 1 of its rows. */
     space->scratch_floats = round_up(n.scratch, 16) + 2 * SLACK;
     space->scratch = take_floats(&arena, threads * space->scratch_floats);
     return arena.used;
@@ -200,7 +199,7 @@ static void fill_across(struct across *across, const struct points *points, int 
     }
 }
 
-/* Fill the tables of an enlargement; `points` is scratch for the longer side. */
+/* Fill the tables of an enlargement; scratch: 4 floats for each output of the rows, 8 for each input. */
 static void fill_enlargement(struct enlargement *e, int times, int lanes, float *scratch) {
     struct points *down = &e->down;
     for (int axis = 0; axis < 2; axis++) {
