@@ -181,19 +181,20 @@ static inline ptrdiff_t band_floats(int width) { return round_up((ptrdiff_t)band
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 
-/* Memory is handed out from a block; with no block at all, it is only counted. */
+/* Memory is handed out from a block; with no block at all, it is only counted, in 64 bits: it may be more than a pointer
+ * of 32 reaches. */
 struct arena {
     char *base;
-    ptrdiff_t used;
+    int64_t used;
 };
 
-static inline void *take(struct arena *arena, ptrdiff_t bytes) {
+static inline void *take(struct arena *arena, int64_t bytes) {
     void *taken = arena->base ? arena->base + arena->used : NULL;
-    arena->used += round_up(bytes, 64);
+    arena->used += (bytes + 63) / 64 * 64;
     return taken;
 }
 
-static inline float *take_floats(struct arena *arena, ptrdiff_t count) { return take(arena, count * (ptrdiff_t)sizeof(float)); }
+static inline float *take_floats(struct arena *arena, int64_t count) { return take(arena, count * (int64_t)sizeof(float)); }
 
 /* --- model.c, rare.c, workspace.c --------------------------------------------------------------------------------------- */
 

@@ -123,7 +123,8 @@ int64_t sinet_workspace_size(const void *opened, int height, int width, int thre
     if (height < 1 || width < 1 || height > MAX_SIDE || width > MAX_SIDE || height % model->multiple ||
         width % model->multiple || (int64_t)height * width > MAX_PIXELS)
         return SINET_ERROR_SIZE;
-    return workspace_size(model, height, width, threads);
+    int64_t bytes = workspace_size(model, height, width, threads);
+    return bytes <= PTRDIFF_MAX ? bytes : SINET_ERROR_SIZE; /* more than pointers of 32 bits reach */
 }
 
 int sinet_workspace_prepare(const void *opened, int height, int width, int threads, void *workspace, size_t bytes) {

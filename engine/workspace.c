@@ -23,14 +23,14 @@ const struct map *module_output(const struct stage *stage, const struct stage_sp
     return m < 0 ? &space->down : &space->features[other];
 }
 
-static float *take_slack(struct arena *arena, ptrdiff_t floats) {
+static float *take_slack(struct arena *arena, int64_t floats) {
     float *taken = take_floats(arena, floats + 2 * SLACK);
     return taken ? taken + SLACK : NULL;
 }
 
 static struct map take_map(struct arena *arena, int channels, int height, int width) {
     ptrdiff_t plane = plane_floats((ptrdiff_t)height * width);
-    return (struct map){take_slack(arena, channels * plane), plane, width, height, width};
+    return (struct map){take_slack(arena, (int64_t)channels * plane), plane, width, height, width};
 }
 
 static int taps_limit(int from, int to, int lanes) { return least(from, lanes * from / to + 4); }
@@ -132,7 +132,7 @@ static int64_t layout(const struct model *model, int height, int width, int thre
     space->zero = take_slack(&arena, width + SLACK);
     /* Last, for reads run over what lies before it: a padded map's by up to ROWS - 1 of its rows. */
     space->scratch_floats = round_up(n.scratch, 16) + 2 * SLACK;
-    space->scratch = take_floats(&arena, threads * space->scratch_floats);
+    space->scratch = take_floats(&arena, (int64_t)threads * space->scratch_floats);
     return arena.used;
 }
 
