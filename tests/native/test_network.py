@@ -129,6 +129,12 @@ def test_no_more_threads_than_cores(monkeypatch) -> None:
         packaged("portrait-official", threads=0)
 
 
+def test_no_more_threads_than_the_engine_takes(monkeypatch) -> None:
+    monkeypatch.setattr(network_module, "usable_cores", lambda: 128)
+    network = packaged("portrait-official", threads=128)
+    assert network_module.Workspace(network._model, (32, 32), network._threads).bytes > 0
+
+
 def test_pythons_lock_is_free_meanwhile() -> None:
     network, x, stop, counted = packaged("portrait-official", isa=0), noise((1024, 1024)), threading.Event(), [0]
 

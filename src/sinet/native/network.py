@@ -20,6 +20,8 @@ from sinet.native.library import POINTER, aligned_memory, best_isa, declare, ins
 
 IDLE_BYTES = 64 * 2**20
 """What idle workspaces may hold together; a workspace takes 6 MB at 320x320, 23 MB at 640x640."""
+MOST_THREADS = 64
+"""What the engine shares a run among at most: MAX_THREADS of engine/sinet.c."""
 
 _model_size = declare("sinet_model_size", POINTER, c_size_t, c_int, result=c_int64)
 _model_open = declare("sinet_model_open", POINTER, c_size_t, c_int, POINTER, c_size_t)
@@ -66,7 +68,8 @@ class Network:
 
     Args:
         artefact: the content of a `.safetensors` artefact; not needed once this returns.
-        threads: how many threads one run may use; at most one for each core that this process may use takes part.
+        threads: how many threads one run may use; at most one for each core that this process may use takes part,
+            and at most `MOST_THREADS`.
         isa: number of the instruction set to use; the best one by default (`sinet.native.library.best_isa`).
 
     Attributes:
@@ -85,7 +88,7 @@ class Network:
         file = np.frombuffer(artefact, np.uint8)
         self._model = aligned_memory(int(_model_size(pointer(file), len(artefact), chosen)))
         _model_open(pointer(file), len(artefact), chosen, pointer(self._model), self._model.nbytes)
-        self._threads = min(threads, usable_cores())
+        self._threads = min(threads, usable_cores(), MOST_THREADS)
         self._idle: dict[int, Workspace] = {}
         self._tickets = count()
         self.isa = instruction_sets()[chosen]
