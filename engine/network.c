@@ -729,25 +729,10 @@ static void run_step(const struct model *model, void *workspace, int step, int p
     }
 }
 
-/* Wait until all threads are here. Spins: the steps between two barriers are shorter than a thread's sleep. */
-static void barrier(struct workspace *space) {
-    unsigned phase = __atomic_load_n(&space->phase, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&space->arrived, 1, __ATOMIC_ACQ_REL) == space->threads) {
-        __atomic_store_n(&space->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&space->phase, phase + 1, __ATOMIC_RELEASE);
-        return;
-    }
-    while (__atomic_load_n(&space->phase, __ATOMIC_ACQUIRE) == phase) {
-#if defined(__SSE2__)
-        __builtin_ia32_pause();
-#endif
-    }
-}
-
 static void run_part(const struct model *model, void *workspace, int part, const float *input, float *logits) {
     struct workspace *space = workspace;
     for (int step = 0; step < model->steps; step++) {
         run_step(model, workspace, step, part, input, logits);
-        if (space->threads > 1) barrier(space);
+        if (space->threads > 1) wait_for_all(space);
     }
 }

@@ -214,6 +214,9 @@ void pool_any(const float *in, ptrdiff_t row, int pool, float *out, int width);
 void clear_floats(float *values, ptrdiff_t count);
 void run_dense(const struct dense *dense, const float *in, float *out);
 
+/* The end of a step for all threads of a workspace: returns when each of them has called it. */
+void wait_for_all(struct workspace *space);
+
 /* The map of averages that a squeezed branch works on, with zeros around it as far as its kernel reaches, and the map of
  * its answers; `data` is memory for the whole. */
 struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data);
