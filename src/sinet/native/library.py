@@ -75,7 +75,7 @@ def declare(name: str, *arguments: type[Any], result: type[Any] = c_int) -> Call
     @cache
     def bound() -> Any:
         try:
-            function = getattr(library(), name)
+            function = library()[name]  # as an attribute it would be shared with whoever else declares it
         except AttributeError as error:
             raise EngineError(f"{library_path()}: has no {name}: older than this package; {_remedy()}") from error
         function.argtypes, function.restype = arguments, result
