@@ -430,7 +430,7 @@ static void run_pool(const struct branch *branch, const struct map *reduced, con
         for (int y = rows.begin; y < rows.end; y += pool, to += pooled->row) {
             pool_row(reduced->data + c * reduced->plane + (ptrdiff_t)y * reduced->row, reduced->row, pool, to,
                      pooled->width);
-            clear_floats(to + pooled->width, padding);
+            for (int i = 0; i < padding; i++) to[pooled->width + i] = 0;
         }
         if (rows.end == reduced->height) clear_floats(to, around);
     }
