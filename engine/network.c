@@ -131,10 +131,11 @@ struct borders {
     vm left[LARGEST], right[LARGEST];
 };
 
+/* Of a kernel of at most LARGEST. */
 static struct borders make_borders(int kernel, int width) {
     struct borders borders;
     int last = (width - 1) / LANES * LANES;
-    for (int k = 0; k < kernel && kernel <= LARGEST; k++) { /* others look after themselves */
+    for (int k = 0; k < kernel; k++) {
         borders.left[k] = vlanes(kernel / 2 - k, LANES);
         borders.right[k] = vlanes(0, width - last - (k - kernel / 2));
     }
@@ -225,17 +226,19 @@ INLINE void depthwise_channels(int kernel, const struct depthwise *conv, const s
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
 static void run_depthwise(const struct depthwise *conv, const struct map *in, struct range band, float *out,
                           ptrdiff_t out_plane) {
+    if (conv->kernel != 3 && conv->kernel != LARGEST) {
+        for (int c = 0; c < conv->channels; c++)
+            depthwise_any(conv, c, in, band.begin, band.end - band.begin, out + c * out_plane);
+        return;
+    }
     struct borders made = make_borders(conv->kernel, in->width);
     const struct borders *borders = in->row > in->width ? NULL : &made;
     for (int y = band.begin; y < band.end; y += ROWS, out += ROWS * in->width) {
         int count = least(ROWS, band.end - y);
         if (conv->kernel == 3)
             depthwise_channels(3, conv, in, y, count, borders, out, out_plane);
-        else if (conv->kernel == LARGEST)
-            depthwise_channels(LARGEST, conv, in, y, count, borders, out, out_plane);
         else
-            for (int c = 0; c < conv->channels; c++)
-                depthwise_any(conv, c, in, y, count, out + c * out_plane);
+            depthwise_channels(LARGEST, conv, in, y, count, borders, out, out_plane);
     }
 }
 

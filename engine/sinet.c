@@ -85,26 +85,33 @@ const struct kernels *find_pixel_kernels(int isa) {
 
 static int misaligned(const void *memory) { return !memory || (uintptr_t)memory % ALIGNMENT; }
 
+/* What both entry points need: the kernels, the artefact, its configuration. */
+static int read_file(const void *file, size_t length, int isa, const struct kernels **kernels,
+                     struct artefact *artefact, struct config *config) {
+    if (!file) return SINET_ERROR_ARGUMENT;
+    if (!(*kernels = find_kernels(isa))) return SINET_ERROR_ISA;
+    int error = artefact_open(artefact, file, length);
+    return error ? error : artefact_config(artefact, config);
+}
+
 int64_t sinet_model_size(const void *file, size_t length, int isa) {
+    const struct kernels *kernels;
     struct artefact artefact;
     struct config config;
-    const struct kernels *kernels = find_kernels(isa);
-    if (!file) return SINET_ERROR_ARGUMENT;
-    if (!kernels) return SINET_ERROR_ISA;
-    int error = artefact_open(&artefact, file, length);
-    if (!error) error = artefact_config(&artefact, &config);
+    int error = read_file(file, length, isa, &kernels, &artefact, &config);
     return error ? error : model_size(&config, kernels);
 }
 
 int sinet_model_open(const void *file, size_t length, int isa, void *memory, size_t bytes) {
+    const struct kernels *kernels;
     struct artefact artefact;
     struct config config;
-    int64_t needed = sinet_model_size(file, length, isa);
+    int error = read_file(file, length, isa, &kernels, &artefact, &config);
+    if (error) return error;
+    int64_t needed = model_size(&config, kernels);
     if (needed < 0) return (int)needed;
     if (misaligned(memory) || bytes < (uint64_t)needed) return SINET_ERROR_MEMORY;
-    artefact_open(&artefact, file, length);
-    artefact_config(&artefact, &config);
-    return model_build(&artefact, &config, find_kernels(isa), memory);
+    return model_build(&artefact, &config, kernels, memory);
 }
 
 int sinet_model_multiple(const void *model) {
