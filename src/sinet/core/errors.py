@@ -8,6 +8,7 @@ SinetError
 ├── EngineError       the engine's library cannot be loaded, or refuses what it is given
 ├── OutputError       a result cannot be written
 ├── LabelError        a label does not fit its picture
+├── WorkerError       a process or a machine that shares the work is gone
 └── MissingExtraError an optional part is not installed; the message is the command that installs it
 
 A message says what came, what is needed and what to do. User mistakes raise these; `assert` is for our own mistakes.
@@ -52,6 +53,10 @@ class OutputError(SinetError):
 
 class LabelError(SinetError):
     """A label does not fit its picture."""
+
+
+class WorkerError(SinetError):
+    """A process or a machine that shares the work is gone."""
 
 
 class MissingExtraError(SinetError):

@@ -2,7 +2,8 @@
 
 An unknown key, a missing key or a value of another type is an error that names the place (`spec.preprocess.mean`).
 Supported field types: str, bool, int, float, None, `X | None`, `Literal`, `tuple[X, ...]`, `tuple[X, Y]`,
-`dict[str, X]` and nested dataclasses: what specs, catalogues and recipes are made of, and nothing more.
+`dict[str, X]`, `object` (any plain value) and nested dataclasses: what specs, catalogues, recipes and manifests are made
+of, and nothing more.
 """
 
 import dataclasses
@@ -42,6 +43,8 @@ def from_plain(kind: type[T], value: object, where: str) -> T:
 
 def _read(kind: Any, value: object, where: str) -> object:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if kind is object:
+        return value
     if dataclasses.is_dataclass(kind):
         return _read_dataclass(cast("type", kind), value, where)
     if origin in (types.UnionType, typing.Union):

@@ -1,4 +1,7 @@
-"""A labelled folder: `images/` and `masks/` that share stems, or a folder of pictures with nobody in them."""
+"""A labelled folder: `images/` and `masks/` that share stems, or a folder of pictures with nobody in them.
+
+A set made by `sinet data` is such a folder too; of it those rows are listed that were kept, or found good in review.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +12,8 @@ from PIL import Image
 from sinet.core.errors import ImageError, LabelError
 from sinet.core.metrics import BACKGROUND, PERSON, Label, check_label
 from sinet.core.types import Size
+from sinet.data.decisions import counting_rows
+from sinet.data.rows import MANIFEST_NAME, SplitName, is_set
 from sinet.media.image import IMAGE_SUFFIXES
 
 
@@ -20,15 +25,17 @@ class Item:
         name: the stem they share.
         image: the picture's file.
         mask: the label's file, or None where the picture is known to show nobody.
+        split: which part of a made set it belongs to; None in any other folder.
     """
 
     name: str
     image: Path
     mask: Path | None
+    split: SplitName | None = None
 
 
 def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) -> list[Item]:
-    """List the pictures of a labelled folder, in the order of their names or of the list.
+    """List the pictures of a labelled folder, in the order of their names, of the list, or of a set's manifest.
 
     Args:
         folder: holds `images/` and `masks/`; the label of `images/ann.jpg` is `masks/ann.png`. Where `empty` is set
@@ -43,6 +50,8 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
     images = folder / "images"
     if empty and not images.is_dir():
         images = folder
+    if names is None and is_set(folder):
+        return _items_of_set(folder)
     if not images.is_dir():
         raise ImageError(f"{images}: there is no such folder; give the folder that holds images/ and masks/")
     if not (empty or (folder / "masks").is_dir()):
@@ -60,6 +69,18 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
             f"{lacking[0].mask}: the label of {lacking[0].image} is not there{others}; add it or use --list"
         )
     return samples
+
+
+def _items_of_set(folder: Path) -> list[Item]:
+    """The rows of a made set that count; a row without a mask is a picture of nobody."""
+    items = [
+        Item(row.name, folder / row.image, folder / row.mask if row.mask else None, row.split)
+        for row in counting_rows(folder)
+        if row.status == "kept" and row.image is not None
+    ]
+    if not items:
+        raise ImageError(f"{folder}: no row of this set was kept; look at its {MANIFEST_NAME}, or review it")
+    return items
 
 
 def load_label(sample: Item, size: Size) -> Label:

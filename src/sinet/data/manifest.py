@@ -21,6 +21,9 @@ class SourceRow:
         train: a text file of names, relative to `folder`; only these are trained on. Without it, all are.
         validation: a text file of names to be set aside for validation.
         every: instead of a list, set aside the first of every so many, sorted by name.
+
+    Of a set that `sinet data` made, without any of the three, the manifest's own split counts: train is learnt from,
+    val is set aside.
     """
 
     name: str
@@ -69,6 +72,13 @@ def find_split(row: SourceRow, root: Path) -> Split:
         except (ImageError, LabelError) as error:
             raise type(error)(f"source {row.name}: {error}") from error
 
+    if row.train is None and row.validation is None and row.every is None:
+        every = items(None)
+        return Split(
+            row,
+            tuple(item for item in every if item.split in (None, "train")),
+            tuple(item for item in every if item.split == "val"),
+        )
     aside = items(row.validation) if row.validation else items(None)[:: row.every] if row.every else []
     kept = {item.name for item in aside}
     return Split(row, tuple(item for item in items(row.train) if item.name not in kept), tuple(aside))

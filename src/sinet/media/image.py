@@ -17,6 +17,7 @@ from sinet.core.errors import ImageError, SinetError
 from sinet.core.types import AnyArray, Frame
 from sinet.media.decoders import Decodable, open_picture, reason
 from sinet.media.pixels import UnknownScaleError, drop_opaque, eight_bits
+from sinet.media.places import is_remote
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused by their header, before anything is decoded."""
@@ -139,6 +140,8 @@ def _name(source: ImageSource) -> str:
     """What messages call the source: they begin with it."""
     if isinstance(source, str | os.PathLike):
         return os.fsdecode(source) or "the empty path"
+    if is_remote(source):
+        return str(source)
     if hasattr(source, "read"):
         return "the stream given"
     rows = ((bytes | bytearray | memoryview, "bytes"), (np.ndarray, "array"), (Image.Image, "image"))
@@ -148,6 +151,8 @@ def _name(source: ImageSource) -> str:
 def _open_stream(source: ImageSource, name: str) -> AbstractContextManager[IO[bytes]]:
     if isinstance(source, str | os.PathLike):
         return _open_file(Path(os.fsdecode(source)), name)
+    if is_remote(source):
+        return _read_place(source, name)
     if isinstance(source, bytes | bytearray | memoryview):
         return BytesIO(source)
     read = getattr(source, "read", None)
@@ -171,6 +176,13 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
         raise ImageError(f"{name}: no such file; check the path") from error
     except (OSError, ValueError) as error:
         raise ImageError(f"{name}: cannot be opened ({reason(error)}); check the path and who may read it") from error
+
+
+def _read_place(place: Path, name: str) -> IO[bytes]:
+    try:
+        return BytesIO(place.read_bytes())
+    except Exception as error:  # every kind of place has its own
+        raise ImageError(f"{name}: cannot be read ({reason(error)}); check the address and who may read it") from error
 
 
 def _read_all(read: Callable[[int], object], name: str) -> BytesIO:

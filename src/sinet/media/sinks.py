@@ -17,6 +17,7 @@ from PIL import Image
 from sinet.core.errors import ImageError, OutputError
 from sinet.core.types import Alpha8, AnyArray, Rgb8, Rgba8
 from sinet.media.colour import convert_to_srgb
+from sinet.media.places import is_remote
 from sinet.native.png import packed_rows
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -153,10 +154,24 @@ def save_image(
         ImageError: the array is no picture.
         OutputError: the format cannot hold it, or the file cannot be written; whatever stood there stands there still.
     """
+    save_bytes(_encode(pixels, Path(str(path)).suffix, icc_profile, str(path)), path)
+
+
+def save_bytes(content: bytes, path: str | os.PathLike[str]) -> None:
+    """Write any file as `save_image` writes pictures: whole or not at all, folders made, a link followed.
+
+    A place that is no local path (`sinet.media.places`) writes its files whole by itself.
+
+    Raises:
+        OutputError: it cannot be written; whatever stood there stands there still.
+    """
     name = str(path)
-    content = _encode(pixels, Path(path).suffix, icc_profile, name)
     try:
-        _replace(Path(os.path.realpath(path)), content, name)
+        if is_remote(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        else:
+            _replace(Path(os.path.realpath(path)), content, name)
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         way_out = _WAYS_OUT.get(getattr(error, "errno", None), "choose another place or name")

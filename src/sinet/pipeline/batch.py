@@ -90,13 +90,14 @@ def _attempt(job: Job, work: Callable[[Job], Cut], overwrite: bool) -> Item:
     except BrokenPipeError:
         raise  # whoever was to read the results is gone: the rest is not wanted
     except Exception as error:
-        return Item(job.source, job.output, "failed", _reason(job, error))
+        return Item(job.source, job.output, "failed", failure(error, str(job.source)))
     if not result.person_found:
         return Item(job.source, job.output, "empty", area=result.area)
     return Item(job.source, job.output, "ok", area=result.area, box=result.box)
 
 
-def _reason(job: Job, error: Exception) -> str:
+def failure(error: Exception, source: str) -> str:
+    """What went wrong with one picture of many, as a sentence that names it."""
     if isinstance(error, SinetError):
         sentence = str(error)
     elif isinstance(error, MemoryError):
@@ -106,4 +107,4 @@ def _reason(job: Job, error: Exception) -> str:
     else:
         # A picture that meets a fault of ours must not cost the user the rest of the batch.
         sentence = f"this met a fault of sinet itself ({type(error).__name__}: {error}); please report it"
-    return sentence if str(job.source) in sentence else f"{job.source}: {sentence}"
+    return sentence if source in sentence else f"{source}: {sentence}"
