@@ -2,8 +2,8 @@
 
 An unknown key, a missing key or a value of another type is an error that names the place (`spec.preprocess.mean`).
 Supported field types: str, bool, int, float, None, `X | None`, `Literal`, `tuple[X, ...]`, `tuple[X, Y]`,
-`dict[str, X]`, `object` (any plain value) and nested dataclasses: what specs, catalogues, recipes and manifests are made
-of, and nothing more.
+`dict[str, X]`, `object` (any plain value) and nested dataclasses: what specs, catalogues, recipes and manifests are
+made of, and nothing more.
 """
 
 import dataclasses

@@ -38,7 +38,8 @@ class Row:
         source: the file it was made from, relative to the source folder.
         status: what became of it.
         made: how: the step's own values, plain JSON (framing, box, teachers, seed).
-        cause: why it waits, was left out or failed, in a few fixed words to count by ("no face"); None where it was kept.
+        cause: why it waits, was left out or failed, in a few fixed words to count by ("no face"); None
+            where it was kept.
         reason: the same as a sentence, with what was found; None where it was kept.
         score: how much the step trusts it, in [0, 1]; None where nothing tells.
         split: which part of the set it belongs to.

@@ -42,6 +42,6 @@ class DataVerbs(click.Group):
 def command() -> None:
     """Make, look through, check and convert labelled sets.
 
-    A set is a folder with images/, masks/ and manifest.jsonl, which holds one row for every picture that was kept, waits
-    for review, was left out or failed, and why. sinet train and sinet eval read it as it is.
+    A set is a folder with images/, masks/ and manifest.jsonl, which holds one row for every picture that was kept,
+    waits for review, was left out or failed, and why. sinet train and sinet eval read it as it is.
     """
