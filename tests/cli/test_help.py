@@ -8,20 +8,33 @@ from pathlib import Path
 
 import pytest
 
+import click
+
 from sinet.__main__ import run
 from sinet.cli import VERBS, group
+from sinet.cli.data import VERBS as DATA_VERBS
+from sinet.cli.data import command as data_group
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "help"
+COMMANDS = [*VERBS, *(f"data {verb}" for verb in DATA_VERBS)]
 
 
-@pytest.mark.parametrize("verb", ["sinet", *VERBS])
+def found(words: str) -> click.Command:
+    context = click.Context(group)
+    verb, _, inner = words.partition(" ")
+    command = data_group.get_command(context, inner) if inner else group.get_command(context, verb)
+    assert command is not None
+    return command
+
+
+@pytest.mark.parametrize("words", ["sinet", *COMMANDS])
 def test_help_is_the_golden_text(
-    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    assert run(["--help"] if verb == "sinet" else [verb, "--help"]) == 0
+    assert run(["--help"] if words == "sinet" else [*words.split(), "--help"]) == 0
     text = capsys.readouterr().out
-    path = GOLDEN / f"{verb}.txt"
+    path = GOLDEN / f"{words.replace(' ', '-')}.txt"
     if os.environ.get("SINET_WRITE_GOLDEN") == "1":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -29,22 +42,15 @@ def test_help_is_the_golden_text(
 
 
 def test_no_golden_text_is_left_over() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.txt")} == {"sinet", *VERBS}
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == {"sinet", *(words.replace(" ", "-") for words in COMMANDS)}
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_option_says_what_it_does(verb: str) -> None:
-    import click
-
-    command = group.get_command(click.Context(group), verb)
-    assert command is not None
-    assert [p.name for p in command.params if isinstance(p, click.Option) and not p.help] == []
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_option_says_what_it_does(words: str) -> None:
+    assert [p.name for p in found(words).params if isinstance(p, click.Option) and not p.help] == []
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_list_says_what_the_verb_says(verb: str) -> None:
-    import click
-
-    command = group.get_command(click.Context(group), verb)
-    assert command is not None
-    assert (command.help or "").startswith(VERBS[verb])
+@pytest.mark.parametrize("words", COMMANDS)
+def test_the_list_says_what_the_verb_says(words: str) -> None:
+    verb, _, inner = words.partition(" ")
+    assert (found(words).help or "").startswith(DATA_VERBS[inner] if inner else VERBS[verb])
