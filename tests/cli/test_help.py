@@ -6,9 +6,8 @@ SINET_WRITE_GOLDEN=1 python -m pytest tests/cli/test_help.py
 import os
 from pathlib import Path
 
-import pytest
-
 import click
+import pytest
 
 from sinet.__main__ import run
 from sinet.cli import VERBS, group

@@ -71,9 +71,23 @@ def test_a_run_writes_weights_curves_and_provenance(recipe: Path, capsys: pytest
     assert sorted(path.name for path in Path("out").iterdir()) == [
         "checkpoint.pt",
         "curves.jsonl",
+        "walls.artefact.safetensors",
         "walls.json",
         "walls.safetensors",
     ]
+
+
+def test_the_artefact_of_a_run_is_measured_as_it_is(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "walls.toml", "--threads", "1", "-o", "out"]) == 0
+    capsys.readouterr()
+    assert run(["eval", "walls", "-m", "out/walls.artefact.safetensors", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["model"], report["images"]) == ("walls", 6)
+    facts = json.loads(Path("out/walls.json").read_text())["metrics"]["walls"]
+    Path("aside.txt").write_text("0\n3\n")  # every third is set aside
+    assert run(["eval", "walls", "-m", "out/walls.artefact.safetensors", "--list", "aside.txt", "--json"]) == 0
+    ours = json.loads(capsys.readouterr().out)["foreground_iou"]
+    assert ours == pytest.approx(facts["foreground_iou"], abs=0.02)
 
 
 @pytest.mark.slow

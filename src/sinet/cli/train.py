@@ -8,11 +8,13 @@ import click
 
 if TYPE_CHECKING:
     from sinet.training.loop import Progress
+    from sinet.training.recipe import Recipe
 
 HELP = """Train a network as a recipe says.
 
 RECIPE is a TOML file; recipes/ holds some. The run is written into a folder: checkpoint.pt to go on from, curves.jsonl,
-and at the end the averaged weights with a JSON file of where they come from. A folder that holds a run is gone on with.
+and at the end the averaged weights with a JSON file of where they come from, and NAME.artefact.safetensors, the same
+network ready for sinet cut, eval and bench. A folder that holds a run is gone on with.
 """
 
 
@@ -54,8 +56,27 @@ def command(
     for progress in train(run, pools, splits, folder):
         click.echo(_words(progress), err=True)
     weights = finish(run, splits, folder)
-    click.echo(f"{weights} is written, with its provenance beside it", err=True)
+    artefact = _artefact(weights, settings)
+    click.echo(
+        f"{weights} is written, with its provenance beside it; try it: sinet eval -m {artefact} FOLDER", err=True
+    )
     return 0
+
+
+def _artefact(weights: Path, settings: "Recipe") -> Path:
+    """The weights as the running half takes them: rewritten, with their spec."""
+    from sinet.core.architecture import PORTRAIT
+    from sinet.core.spec import ModelSpec, OutputSpec
+    from sinet.export.artefact import save_artefact
+    from sinet.export.deploy import deploy
+    from sinet.nets.checkpoints import load_network
+
+    licence = f"none stated yet; the licences of what it learned from stand in {settings.name}.json"
+    output = OutputSpec("nchw", "sigmoid", 0)
+    spec = ModelSpec(settings.name, settings.preprocess, output, licence, settings.origin, PORTRAIT)
+    path = weights.with_name(f"{settings.name}.artefact.safetensors")
+    save_artefact(deploy(load_network(weights)), spec, path)
+    return path
 
 
 def _words(progress: "Progress") -> str:
