@@ -1,0 +1,300 @@
+"""Teachers: networks that say where the person is, each looking at a picture in several ways.
+
+A view is one look of one network: at the whole picture, at its mirror image, and, where the person is small, at the
+box around what the first look found, so that a distant person gets all of the network's resolution. Answers are kept in
+half precision whether they are stored or not, so that a run with a store gives the same as a run without.
+"""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinet.core.errors import ModelError, SpecError
+from sinet.core.records import to_plain
+from sinet.core.types import Alpha, Rgb8, Size
+from sinet.media.sinks import save_bytes
+from sinet.native.resize import resize_map
+from sinet.pipeline.segmenter import Segmenter
+from sinet.runtime.catalog import catalog, find_model
+
+View: TypeAlias = Literal["whole", "mirrored", "zoom"]
+VIEWS: tuple[View, ...] = ("whole", "mirrored", "zoom")
+"""The ways to look at a picture, in the order in which they are taken."""
+
+ZOOM_MARGIN = 0.15
+"""Added around the person on each side, as a part of the box's longer side."""
+ZOOM_SHAPE = 0.5
+"""A box narrower than this part of its longer side is widened: networks stretch their input to a square."""
+ZOOM_AREA = 0.6
+"""A box of a larger part of the picture than this is not looked at: it would bring little that is new."""
+
+_FILE = re.compile(r"^(?P<model>.+?\.(?:onnx|tflite|safetensors))(?::(?P<spec>.+))?$", re.IGNORECASE)
+
+
+class Box(NamedTuple):
+    """A part of a picture in pixels, the ends not included."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass(frozen=True)
+class TeacherChoice:
+    """A teacher as the user names it.
+
+    Attributes:
+        model: a packaged model's name, or a network's file.
+        spec: a JSON file with the spec, for a network that carries none.
+        weight: how much its word counts, above 0.
+    """
+
+    model: str
+    spec: str | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class TeacherIdentity:
+    """Which teacher it was, the same on every machine.
+
+    Attributes:
+        name: the packaged model's name, or the name in its spec.
+        sha256: of the network's file.
+        spec_sha256: of how its input is made and its answer read.
+        weight: how much its word counts.
+    """
+
+    name: str
+    sha256: str
+    spec_sha256: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one view gave.
+
+    Attributes:
+        view: which.
+        answer: (h, w) float16 in [0, 1] at the network's size, upright: a mirrored view is turned back.
+        box: the part of the picture it covers.
+    """
+
+    view: View
+    answer: NDArray[np.float16]
+    box: Box
+
+
+def parse_teacher(text: str) -> TeacherChoice:
+    """Read `NAME_OR_FILE[:SPEC.json][@WEIGHT]`.
+
+    Raises:
+        ModelError: the weight is no number above 0, or nothing is named.
+    """
+    named, at, weight_text = text.rpartition("@")
+    if not at:
+        named, weight_text = text, "1"
+    try:
+        weight = float(weight_text)
+    except ValueError:
+        if "." in weight_text and _FILE.match(text):  # an @ in a file's name
+            named, weight = text, 1.0
+        else:
+            raise ModelError(
+                f"{text}: {weight_text!r} is no weight; write @ and a number above 0, or nothing"
+            ) from None
+    if not (0 < weight < float("inf")):
+        raise ModelError(f"{text}: a teacher's weight is a number above 0, not {weight_text}")
+    if not named:
+        raise ModelError(f"{text!r} names no teacher; give a packaged model's name or a network's file")
+    file = _FILE.match(named)
+    return TeacherChoice(file["model"], file["spec"], weight) if file else TeacherChoice(named, None, weight)
+
+
+def identify(choices: Sequence[TeacherChoice]) -> list[TeacherIdentity]:
+    """Who the teachers are, from their files, without opening their networks.
+
+    Raises:
+        ModelError: a file is missing, no teacher is given, or one is given twice.
+        SpecError: a spec is missing or not what it must be.
+    """
+    if not choices:
+        raise ModelError("no teacher is given; name one or more with --teacher")
+    identities: list[TeacherIdentity] = []
+    for choice in choices:
+        found = find_model(choice.model, choice.spec)
+        name = choice.model if choice.model in catalog().models else found.spec.name
+        spec = json.dumps([to_plain(found.spec.preprocess), to_plain(found.spec.output)])
+        digests = (hashlib.sha256(content).hexdigest() for content in (found.path.read_bytes(), spec.encode()))
+        identities.append(TeacherIdentity(name, *digests, choice.weight))
+    names = [identity.name for identity in identities]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ModelError(f"two teachers are called {twice}; give each once, with the weight it is to have")
+    return identities
+
+
+class Teacher:
+    """A teacher, ready to look at pictures.
+
+    Args:
+        choice: which.
+        identity: who that is, from `identify`.
+        store: a folder where answers are kept and found again, or None.
+
+    Raises:
+        ModelError: the network cannot be run.
+        SpecError: its spec is not what it must be.
+    """
+
+    def __init__(self, choice: TeacherChoice, identity: TeacherIdentity, store: Path | None = None) -> None:
+        self.identity = identity
+        self._choice = choice
+        self._store = None if store is None else store / f"{identity.sha256[:16]}-{identity.spec_sha256[:8]}"
+        self._segmenter: Segmenter | None = None
+
+    def open(self) -> None:
+        """Load the network now rather than at the first look."""
+        if self._segmenter is None:
+            self._segmenter = Segmenter(self._choice.model, spec=self._choice.spec)
+
+    def looks(self, rgb: Rgb8, views: Sequence[View], key: str) -> list[Look]:
+        """Look at a picture.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+            views: which ways; "zoom" gives nothing where the person is large or nobody is found.
+            key: the digest of the picture's bytes, by which answers are stored.
+
+        Returns:
+            One look per view, in the order of `VIEWS`; "whole" is always among them.
+
+        Raises:
+            ModelError: the answer is no mask, holds NaN or leaves [0, 1].
+        """
+        frame = Box(0, 0, *rgb.shape[:2])
+        whole = Look("whole", self._answer(rgb, frame, "whole", key), frame)
+        looks = [whole]
+        if "mirrored" in views:
+            looks.append(Look("mirrored", self._answer(rgb, frame, "mirrored", key), frame))
+        box = zoom_box(whole.answer, (rgb.shape[0], rgb.shape[1])) if "zoom" in views else None
+        if box is not None:
+            looks.append(Look("zoom", self._answer(rgb, box, "zoom", key), box))
+        return looks
+
+    def _answer(self, rgb: Rgb8, box: Box, view: View, key: str) -> NDArray[np.float16]:
+        path = None if self._store is None else self._store / key[:2] / f"{key[:32]}-{view}.npz"
+        stored = None if path is None else _read_answer(path, box)
+        if stored is not None:
+            return stored
+        self.open()
+        assert self._segmenter is not None
+        part = rgb[box.top : box.bottom, box.left : box.right]
+        seen = np.ascontiguousarray(part[:, ::-1] if view == "mirrored" else part)
+        answer = _checked(self._segmenter.coarse(seen), self.identity.name)
+        answer = np.ascontiguousarray(answer[:, ::-1]) if view == "mirrored" else answer
+        if path is not None:
+            content = BytesIO()
+            np.savez_compressed(content, answer=answer, box=np.array(box, np.int64))
+            save_bytes(content.getvalue(), path)
+        return answer
+
+
+def _checked(answer: Alpha, name: str) -> NDArray[np.float16]:
+    if answer.ndim != 2 or not np.isfinite(answer).all():
+        raise ModelError(f"teacher {name}: its answer of shape {answer.shape} is no mask of numbers; check its spec")
+    low, high = float(answer.min()), float(answer.max())
+    if low < -0.01 or high > 1.01:
+        raise ModelError(
+            f"teacher {name}: its answer lies in {low:.2f}..{high:.2f}, not in 0..1; correct activation in its spec"
+        )
+    return np.clip(answer, 0, 1).astype(np.float16)
+
+
+def _read_answer(path: Path, box: Box) -> NDArray[np.float16] | None:
+    """A stored answer; None where there is none, or one of another box."""
+    try:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            return stored["answer"].astype(np.float16) if tuple(stored["box"]) == tuple(box) else None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def zoom_box(answer: NDArray[np.float16], size: Size) -> Box | None:
+    """The box around what a first look found, with a margin; None where it is large or nothing was found.
+
+    Args:
+        answer: (h, w) float16 in [0, 1], a look at the whole picture.
+        size: (height, width) of the picture.
+    """
+    found = answer > 0.5
+    if not found.any():
+        return None
+    spans: list[tuple[float, float]] = []
+    for axis, side in ((1, size[0]), (0, size[1])):
+        hit = np.flatnonzero(found.any(axis=axis))
+        cell = side / found.shape[1 - axis]
+        spans.append((float(hit[0]) * cell, float(hit[-1] + 1) * cell))
+    longer = max(end - begin for begin, end in spans)
+    ends: list[tuple[int, int]] = []
+    for (begin, end), side in zip(spans, size, strict=True):
+        length = max(end - begin, ZOOM_SHAPE * longer) + 2 * ZOOM_MARGIN * longer
+        middle = (begin + end) / 2
+        ends.append((max(0, round(middle - length / 2)), min(side, round(middle + length / 2))))
+    (top, bottom), (left, right) = ends
+    if bottom - top < 2 or right - left < 2 or (bottom - top) * (right - left) > ZOOM_AREA * size[0] * size[1]:
+        return None
+    return Box(top, left, bottom, right)
+
+
+def on_grid(looks: Sequence[Look], size: Size, grid: Size) -> list[Alpha]:
+    """Bring looks to one grid.
+
+    Args:
+        looks: from `Teacher.looks`, the one at the whole picture among them.
+        size: (height, width) of the picture.
+        grid: (height, width) of the grid, the picture's shape.
+
+    Returns:
+        One (h, w) float32 in [0, 1] per look. Outside its box a look says what the one at the whole picture said.
+    """
+    whole = next(look for look in looks if look.view == "whole")
+    base = resize_map(whole.answer.astype(np.float32), grid)
+    maps: list[Alpha] = []
+    for look in looks:
+        if look.view == "whole":
+            maps.append(base)
+        elif look.box == whole.box:
+            maps.append(resize_map(look.answer.astype(np.float32), grid))
+        else:
+            top, bottom = (round(end * grid[0] / size[0]) for end in (look.box.top, look.box.bottom))
+            left, right = (round(end * grid[1] / size[1]) for end in (look.box.left, look.box.right))
+            bottom, right = max(bottom, top + 1), max(right, left + 1)
+            closer = base.copy()
+            closer[top:bottom, left:right] = resize_map(look.answer.astype(np.float32), (bottom - top, right - left))
+            maps.append(closer)
+    return maps
+
+
+def views_of(text: str) -> tuple[View, ...]:
+    """Read `whole,mirrored,zoom`: the whole picture is always looked at.
+
+    Raises:
+        SpecError: a word that is no view.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in words if word not in VIEWS]
+    if unknown:
+        raise SpecError(f"{unknown[0]!r} is no view; the known ones are {', '.join(VIEWS)}")
+    return tuple(view for view in VIEWS if view == "whole" or view in words)
