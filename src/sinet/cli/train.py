@@ -26,17 +26,33 @@ network ready for sinet cut, eval and bench. A folder that holds a run is gone o
 )
 @click.option("--threads", metavar="N", type=click.IntRange(1), help="Threads for the network; torch's choice without.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: minutes at first, faster after.")
+@click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
+@click.option(
+    "--devices", metavar="N", type=click.IntRange(1), help="Processes on this machine; what torchrun started, or 1."
+)
+@click.option("--tensorboard", "board", is_flag=True, help="Write scalars and pictures for TensorBoard into the run.")
 @click.option("--check", is_flag=True, help="Read the recipe, find all data, take one step, and stop.")
 def command(
-    recipe: Path, overrides: tuple[str, ...], out: Path | None, threads: int | None, compiled: bool, check: bool
+    recipe: Path,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    threads: int | None,
+    compiled: bool,
+    accelerator: str,
+    devices: int | None,
+    board: bool,
+    check: bool,
 ) -> int:
     """Train; the help text is `HELP`."""
     from sinet.core.errors import MissingExtraError
 
-    if find_spec("torch") is None:
+    if find_spec("torch") is None or find_spec("lightning_fabric") is None:
         raise MissingExtraError("training", "train")
+    if board and find_spec("tensorboard") is None:
+        raise MissingExtraError("--tensorboard", "tensorboard")
+    from sinet.training.board import open_board, show
     from sinet.training.loop import CHECKPOINT, check_run, find_splits, load_pools, resume_run, start_run, train
-    from sinet.training.machine import prepare
+    from sinet.training.machine import Machine, processes_of_torchrun
     from sinet.training.provenance import finish
     from sinet.training.recipe import load_recipe
 
@@ -49,12 +65,31 @@ def command(
     if check:
         click.echo("The recipe, its data and one step are in order.", err=True)
         return 0
+    here, nodes = processes_of_torchrun()
+    machine = Machine(
+        accelerator,
+        devices or here,
+        nodes,
+        precision=settings.schedule.precision,
+        compiled=compiled,
+        threads=threads,
+    )
+    machine.check_batch(settings.schedule.batch)
     pools = load_pools(settings, splits)
     run = resume_run(settings, folder / CHECKPOINT) if (folder / CHECKPOINT).is_file() else start_run(settings)
-    prepare(run, threads, compiled)
-    click.echo(f"step {run.step} of {settings.schedule.steps}; the run is in {folder}", err=True)
+    run.machine = machine
+    shown = open_board(folder) if board and machine.first else None
+    if machine.first:
+        click.echo(f"step {run.step} of {settings.schedule.steps}; the run is in {folder}", err=True)
     for progress in train(run, pools, splits, folder):
-        click.echo(_words(progress), err=True)
+        if machine.first:
+            click.echo(_words(progress), err=True)
+        if shown is not None:
+            show(shown, progress, run, splits)
+    if run.step < settings.schedule.steps and machine.first:
+        click.echo(f"stopped early: nothing better in {settings.schedule.patience} measurements", err=True)
+    if not machine.first:
+        return 0
     weights = finish(run, splits, folder)
     artefact = _artefact(weights, settings)
     click.echo(

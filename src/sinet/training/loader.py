@@ -5,6 +5,7 @@ So a run that is resumed at a step sees what the unbroken run saw, whatever was 
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -33,28 +34,38 @@ def draw_sample(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> Samp
     return augment(sample, recipe.augment, recipe.preprocess.size, rng)
 
 
-def draw_batch(pools: tuple[Pool, ...], recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
-    """The batch of one step.
+@dataclass(frozen=True)
+class Part:
+    """Which pictures of every batch are drawn here: number `rank`, and every `of`-th from there."""
+
+    rank: int = 0
+    of: int = 1
+
+
+def draw_batch(pools: tuple[Pool, ...], recipe: Recipe, step: int, part: Part = Part()) -> tuple[Tensor, Tensor]:
+    """The batch of one step, or this process's part of it.
 
     Returns:
         (n, 3, h, w) float32 as the network takes it, and (n, h, w) int64 labels of `sinet.training.losses`.
     """
     inputs, labels = [], []
-    for index in range(recipe.schedule.batch):
+    for index in range(part.rank, recipe.schedule.batch, part.of):
         sample = draw_sample(pools, recipe, np.random.default_rng([recipe.seed, step, index]))
         inputs.append(preprocess(sample.rgb, recipe.preprocess)[0])
         labels.append(classes(sample.label))
     return torch.from_numpy(np.concatenate(inputs)), torch.from_numpy(np.stack(labels))
 
 
-def batches(pools: tuple[Pool, ...], recipe: Recipe, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    pools: tuple[Pool, ...], recipe: Recipe, start: int, part: Part = Part()
+) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of all steps from `start` on, drawn ahead in a thread; what fails there is raised here."""
     with ThreadPoolExecutor(1, "sinet-loader") as thread:
         waiting: list[Future[tuple[Tensor, Tensor]]] = []
         try:
             for step in range(start, recipe.schedule.steps + AHEAD):
                 if step < recipe.schedule.steps:
-                    waiting.append(thread.submit(draw_batch, pools, recipe, step))
+                    waiting.append(thread.submit(draw_batch, pools, recipe, step, part))
                 if waiting and (len(waiting) > AHEAD or step >= recipe.schedule.steps):
                     yield waiting.pop(0).result()
         finally:

@@ -4,12 +4,12 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sinet.core.errors import ModelError, OutputError, SinetError
 from sinet.core.records import to_plain
@@ -18,8 +18,9 @@ from sinet.data.pool import Pool, load_pool
 from sinet.nets.checkpoints import load_network
 from sinet.nets.sinet import SINet
 from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from sinet.training.loader import batches, draw_batch
+from sinet.training.loader import Part, batches, draw_batch
 from sinet.training.losses import segmentation_loss
+from sinet.training.machine import Machine
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average
 from sinet.training.recipe import Recipe
 from sinet.training.validate import validate
@@ -36,8 +37,7 @@ class Run:
     average: dict[str, Tensor]
     optimiser: torch.optim.AdamW
     step: int = 0
-    forward: Callable[[Tensor], Tensor] | None = None
-    """The network as it is to be called, where that is not the network itself: compiled, say."""
+    machine: Machine = field(default_factory=Machine)
 
 
 @dataclass(frozen=True)
@@ -160,19 +160,17 @@ def save_run(run: Run, path: Path) -> None:
 
 
 def take_step(run: Run, images: Tensor, labels: Tensor) -> float:
-    """One step of the optimiser; the loss it began from."""
+    """One step of the optimiser on this process's part of a batch; the loss of the whole batch that it began from."""
     row = run.recipe.schedule
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(run.step, row)
-    forward = run.network if run.forward is None else run.forward
+    forward, optimiser = run.machine.ready(run.network, run.optimiser)
     loss = segmentation_loss(forward(images), labels, run.recipe.loss.boundary, run.recipe.loss.band_px)
     run.optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(run.network.parameters(), row.clip)
-    run.optimiser.step()
+    run.machine.backward(loss, forward, optimiser, row.clip)
     update_average(run.average, run.network, run.step, row.ema)
     run.step += 1
-    return loss.item()
+    return run.machine.mean(loss)
 
 
 def averaged(run: Run) -> SINet:
@@ -182,34 +180,61 @@ def averaged(run: Run) -> SINet:
     return network.eval()
 
 
+def merit(measured: dict[str, Any]) -> float:
+    """One number for early stopping: the sources' mean of foreground IoU, or of the part left unmarked."""
+    scores = [
+        score["foreground_iou"] if score["foreground_iou"] is not None else 1 - score["empty_area"]
+        for score in measured.values()
+        if score["images"]
+    ]
+    return sum(scores) / len(scores) if scores else 0.0
+
+
 def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: Path) -> Iterator[Progress]:
-    """Run to the end, saving and measuring on the way.
+    """Run to the end, saving and measuring on the way; of several processes the first saves and measures.
 
     Yields:
         A word every 10 steps and after every measurement.
     """
-    row = run.recipe.schedule
+    row, machine = run.recipe.schedule, run.machine
+    run.average = {name: value.to(machine.device) for name, value in run.average.items()}
     losses: list[float] = []
-    _forget_after(run.step, folder / CURVES)
+    if machine.first:
+        _forget_after(run.step, folder / CURVES)
     begun = time.monotonic()
-    for images, labels in batches(pools, run.recipe, run.step):
-        losses.append(take_step(run, images, labels))
+    for images, labels in batches(pools, run.recipe, run.step, Part(machine.rank, machine.processes)):
+        if run.step >= row.steps or _out_of_patience(row.patience, folder / CURVES):
+            return
+        losses.append(take_step(run, images.to(machine.device), labels.to(machine.device)))
         last = run.step == row.steps
-        if run.step % row.checkpoint_every == 0 or last:
+        if machine.first and (run.step % row.checkpoint_every == 0 or last):
             save_run(run, folder / CHECKPOINT)
         measure = run.step % row.validate_every == 0 or last
         if run.step % 10 and not measure:
             continue
         speed = row.batch * len(losses) / (time.monotonic() - begun)
         measured = (
-            {s.row.name: asdict(validate(averaged(run), run.recipe.preprocess, s)) for s in splits} if measure else None
+            {s.row.name: asdict(validate(averaged(run), run.recipe.preprocess, s)) for s in splits}
+            if measure and machine.first
+            else None
         )
         progress = Progress(
             run.step, row.steps, sum(losses) / len(losses), speed, (row.steps - run.step) * row.batch / speed, measured
         )
-        _append(folder / CURVES, asdict(progress))
+        if machine.first:
+            _append(folder / CURVES, asdict(progress))
+        machine.wait()
         yield progress
         losses, begun = [], time.monotonic()
+
+
+def _out_of_patience(patience: int, curves: Path) -> bool:
+    """Whether the last `patience` measurements were all no better than one before them."""
+    if patience == 0 or not curves.is_file():
+        return False
+    rows = [json.loads(line) for line in curves.read_text(encoding="utf-8").splitlines()]
+    merits = [merit(row["measured"]) for row in rows if row["measured"]]
+    return len(merits) > patience and max(merits[-patience:]) <= max(merits[:-patience])
 
 
 def _append(path: Path, row: dict[str, Any]) -> None:

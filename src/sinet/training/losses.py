@@ -1,7 +1,10 @@
-"""What is minimised. Labels are int64 (n, h, w): 0 background, 1 person, `IGNORE` in no sum."""
+"""What is minimised. Labels are int64 (n, h, w): 0 background, 1 person, `IGNORE` in no sum.
+
+Where several processes share a batch, a mean is over the pixels of all of them, so that the batch may be split anyhow.
+"""
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
 IGNORE = -100
@@ -15,7 +18,19 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         labels: (n, h, w) int64, a class or `IGNORE`.
     """
     total = functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
-    return total / (labels != IGNORE).sum().clamp(min=1)
+    return total / pixels_per_process(labels).clamp(min=1)
+
+
+def pixels_per_process(labels: Tensor) -> Tensor:
+    """How many pixels count: in this batch, or on average in the parts of it that the processes have.
+
+    The gradients of processes are averaged, which divides by their number a second time.
+    """
+    count = (labels != IGNORE).sum()
+    if not distributed.is_initialized():
+        return count
+    distributed.all_reduce(count)
+    return count / distributed.get_world_size()
 
 
 def boundary_labels(labels: Tensor, band_px: int) -> Tensor:

@@ -1,23 +1,123 @@
-"""The machine a run stands on: threads, denormals, memory layout, compilation. None of it is part of the recipe."""
+"""The machine a run stands on: processors, precision, threads, compilation. None of it is part of the recipe's numbers.
+
+Lightning Fabric puts the network where it is to run and joins the processes that torchrun started; what it is told here
+is all that differs between one CPU, one GPU, several, and several machines.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
-from sinet.training.loop import Run
+from sinet.core.errors import SpecError
+from sinet.training.synced import synchronise
+
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
+"""A recipe's word -> Fabric's."""
 
 
-def prepare(run: Run, threads: int | None, compiled: bool) -> None:
-    """Make ready to step.
+def processes_of_torchrun() -> tuple[int, int]:
+    """(processes on this machine, machines), as torchrun set them; (1, 1) where it did not start this one."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return here, int(os.environ.get("WORLD_SIZE", "1")) // here
+
+
+class Machine:
+    """One process of a run, and how it works with the others, if there are any.
 
     Args:
-        run: its network is changed in place; its numbers are not.
-        threads: for the network, or None for torch's choice.
+        accelerator: "cpu", "cuda", or "auto" for the best that is there.
+        devices: processes on this machine; under torchrun as many as it started.
+        nodes: machines.
+        precision: as in a recipe.
         compiled: fuse the network's small operations with torch's compiler, channels last; sums are then taken in
             another order, so that a compiled run repeats itself but not, bit for bit, one that is not.
+        threads: for the network on a CPU, or None for torch's choice.
+
+    Attributes:
+        rank: number of this process, from 0.
+        processes: how many there are in all.
+        device: where batches must lie.
     """
-    # The community's weights hold values whose products are denormal, which cost a CPU ten times the time.
-    torch.set_flush_denormal(True)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    if compiled:
-        run.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] torch leaves it untyped
-        run.forward = torch.compile(run.network)
+
+    def __init__(
+        self,
+        accelerator: str = "cpu",
+        devices: int = 1,
+        nodes: int = 1,
+        *,
+        precision: str = "32",
+        compiled: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        # The community's weights hold values whose products are denormal, which cost a CPU ten times the time.
+        torch.set_flush_denormal(True)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        several = devices * nodes > 1
+        self._compiled = compiled
+        self._fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy="ddp" if several else "auto",
+            precision=PRECISIONS[precision],
+        )
+        if several:
+            self._fabric.launch()
+        self.rank, self.processes = self._fabric.global_rank, self._fabric.world_size
+        self.device = self._fabric.device
+        self._ready: tuple[nn.Module, Any, Any] | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this process saves, measures and speaks."""
+        return self.rank == 0
+
+    def check_batch(self, batch: int) -> None:
+        """Refuse a batch that the processes cannot share evenly.
+
+        Raises:
+            SpecError: it does not divide by their number.
+        """
+        if batch % self.processes:
+            raise SpecError(
+                f"schedule.batch: {batch} pictures cannot be shared evenly by {self.processes} processes; "
+                "give a multiple, or other --devices"
+            )
+
+    def ready(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Callable[[Tensor], Tensor], Any]:
+        """The network and its optimiser as they are to be used here; made ready once, their parameters are shared."""
+        if self._ready is None or self._ready[0] is not network:
+            if self.processes > 1:
+                synchronise(network)
+            if self._compiled:
+                network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] torch leaves it untyped
+            called: Any = torch.compile(network) if self._compiled else network
+            wrapped, stepping = self._fabric.setup(called, optimiser)
+            for state in optimiser.state.values():  # a resumed one was read before its network moved
+                state.update({key: value.to(self.device) for key, value in state.items() if key != "step"})
+            self._ready = network, wrapped, stepping
+        return self._ready[1], self._ready[2]
+
+    def backward(self, loss: Tensor, network: Any, optimiser: Any, clip: float) -> None:
+        """Gradients of all processes together, clipped to a norm, and one step."""
+        self._fabric.backward(loss)
+        self._fabric.clip_gradients(network, optimiser, max_norm=clip, error_if_nonfinite=False)
+        optimiser.step()
+
+    def mean(self, value: Tensor) -> float:
+        """The mean of one number over all processes."""
+        if self.processes == 1:
+            return value.item()
+        reduced = self._fabric.all_reduce(value.detach(), reduce_op="mean")
+        assert isinstance(reduced, Tensor)
+        return reduced.item()
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.processes > 1:
+            self._fabric.barrier()

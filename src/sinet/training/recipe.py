@@ -30,6 +30,8 @@ class ScheduleRow:
         ema: how much of the averaged weights a step keeps; it starts lower, so that the start is soon forgotten.
         checkpoint_every: steps between checkpoints.
         validate_every: steps between measurements on what is set aside.
+        precision: "bf16" multiplies in bfloat16 where that loses nothing (mixed precision); "32" is float32 throughout.
+        patience: stop after so many measurements without a better one (`sinet.training.loop.merit`); 0 never stops.
     """
 
     steps: int
@@ -42,11 +44,15 @@ class ScheduleRow:
     ema: float = 0.998
     checkpoint_every: int = 100
     validate_every: int = 200
+    precision: Literal["32", "bf16"] = "32"
+    patience: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "checkpoint_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise SpecError(f"schedule.{name}: expected at least 1, got {getattr(self, name)}")
+        if self.patience < 0:
+            raise SpecError(f"schedule.patience: expected 0 or more measurements, got {self.patience}")
         if self.warmup_steps < 0 or self.decay_steps < 1 or self.warmup_steps + self.decay_steps > self.steps:
             raise SpecError(
                 f"schedule: {self.warmup_steps} warm-up and {self.decay_steps} decay steps do not fit into "
