@@ -1,0 +1,118 @@
+"""A contact sheet of a set: some of its pictures, the masks laid over, each with its name and what is known of it."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from sinet.core.errors import OutputError, SinetError
+from sinet.core.metrics import IGNORED, PERSON
+from sinet.core.resample import resize_rgb
+from sinet.core.types import Mask, Rgb8, Size
+from sinet.data.labelled import Item, load_label
+from sinet.data.listing import Entry
+from sinet.media.image import load_image
+
+TILE: Size = (200, 200)
+"""(height, width) of the box into which a picture is fitted."""
+COUNT, COLUMNS, GAP_PX, CAPTION_PX = 48, 8, 8, 36
+PAPER, INK, FAINT_INK, WARNING_INK = (32, 32, 36), (235, 235, 235), (160, 160, 166), (255, 170, 60)
+PERSON_COLOUR, IGNORED_COLOUR = (40, 200, 90), (150, 150, 150)
+FONT_PX, MOST_LETTERS = 13, 30
+
+
+def draw_sheet(entries: Sequence[tuple[Entry, Sequence[str]]], count: int = COUNT) -> Rgb8:
+    """Draw `count` of the pictures, the same ones whenever the set is the same.
+
+    Which ones are drawn is settled by a digest of their names, so that a set that grows keeps most of them.
+
+    Args:
+        entries: the pictures, and words on what is wrong with each, none where nothing is.
+        count: at most so many are drawn.
+
+    Returns:
+        (H, W, 3) uint8, eight in a row; person tinted green, ignored pixels grey.
+
+    Raises:
+        OutputError: there is no picture to draw.
+    """
+    if not entries:
+        raise OutputError("no picture could be read, so there is no sheet to draw; leave --sheet out")
+    chosen = set(sorted(range(len(entries)), key=lambda index: _lot(entries[index][0]))[:count])
+    tiles = [_tile(*entry) for index, entry in enumerate(entries) if index in chosen]
+    columns = min(COLUMNS, len(tiles))
+    height, width = TILE[0] + CAPTION_PX, TILE[1]
+    sheet = _paper((-(-len(tiles) // columns) * (height + GAP_PX) + GAP_PX, columns * (width + GAP_PX) + GAP_PX))
+    for index, tile in enumerate(tiles):
+        top, left = (GAP_PX + at * (side + GAP_PX) for at, side in zip(divmod(index, columns), (height, width)))
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+def tinted(rgb: Rgb8, label: Mask, colour: tuple[int, int, int]) -> Rgb8:
+    """Half of `colour` over the picture (H, W, 3) uint8 where the mask is true."""
+    result = rgb.copy()
+    result[label] = rgb[label] // 2 + np.array(colour, np.uint8) // 2
+    return result
+
+
+def _lot(entry: Entry) -> bytes:
+    return hashlib.sha256(f"{entry.folder} {entry.part} {entry.name}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _tile(entry: Entry, problems: Sequence[str]) -> Rgb8:
+    tile = _paper((TILE[0] + CAPTION_PX, TILE[1]))
+    problems = list(problems)
+    try:
+        view = _view(entry)
+    except SinetError:
+        view = _fitted(load_image(entry.image).rgb)
+        problems = problems or ["mask not drawn"]
+    top, left = (TILE[0] - view.shape[0]) // 2, (TILE[1] - view.shape[1]) // 2
+    tile[top : top + view.shape[0], left : left + view.shape[1]] = view
+    image = Image.fromarray(tile)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=FONT_PX)
+    draw.text((2, TILE[0] + 2), _short(entry.name), fill=INK, font=font)
+    draw.text(
+        (2, TILE[0] + 18),
+        _short(", ".join(problems) or _known(entry)),
+        fill=WARNING_INK if problems else FAINT_INK,
+        font=font,
+    )
+    return np.asarray(image)
+
+
+def _view(entry: Entry) -> Rgb8:
+    rgb = load_image(entry.image).rgb
+    if entry.mask is not None:
+        label = load_label(Item(entry.name, entry.image, entry.mask), (rgb.shape[0], rgb.shape[1]))
+        rgb = tinted(tinted(rgb, label == PERSON, PERSON_COLOUR), label == IGNORED, IGNORED_COLOUR)
+    return _fitted(rgb)
+
+
+def _known(entry: Entry) -> str:
+    row = entry.row
+    if row is None:
+        return "" if entry.mask is not None else "no mask"
+    score = "" if row.score is None else f" {row.score:.3f}"
+    return f"{row.status}{score}{'' if row.cause is None else f': {row.cause}'}"
+
+
+def _short(text: str) -> str:
+    """What fits into a tile, of letters that the built-in font has; the end of a name tells more than its middle."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return (
+        plain
+        if len(plain) <= MOST_LETTERS
+        else f"{plain[: MOST_LETTERS // 2 - 1]}...{plain[-(MOST_LETTERS // 2 - 2) :]}"
+    )
+
+
+def _fitted(rgb: Rgb8) -> Rgb8:
+    scale = min(TILE[0] / rgb.shape[0], TILE[1] / rgb.shape[1])
+    return resize_rgb(rgb, (max(1, round(rgb.shape[0] * scale)), max(1, round(rgb.shape[1] * scale))))
+
+
+def _paper(size: Size) -> Rgb8:
+    return np.full((*size, 3), PAPER, np.uint8)
