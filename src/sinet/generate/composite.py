@@ -21,7 +21,7 @@ from sinet.data.rows import Row, SplitName, is_set, sha256
 from sinet.generate.grain import MAX_BLUR_PX, add_noise, blur_rgb, estimate_blur, estimate_noise, missing
 from sinet.generate.light import GREY, match_light, measure_light, without_colours
 from sinet.generate.person import LeftOutError, Person, defocused, load_person, mirrored, resized, straight
-from sinet.generate.placing import Place, choose_cut, choose_place, is_grounded
+from sinet.generate.placing import MAX_SHARED, Place, choose_cut, choose_place, is_grounded, shared
 from sinet.generate.shadow import choose_shadow, darken, shadow_map
 from sinet.generate.step import list_pictures
 from sinet.media.image import load_image
@@ -37,8 +37,8 @@ MORE = 0.25
 """Probability of each further person."""
 MIN_PERSON = 0.01
 """Least part of the frame that people cover together."""
-MIN_VISIBLE = 0.3
-"""Who is hidden further than this behind others is not there."""
+TRIES = 4
+"""So many places are tried for each further person, before this one stays away."""
 SOFT_BEHIND = 0.6
 """A sharp person before a soft background is what lenses give, so of that difference only this part is taken away."""
 FIRM = 0.95
@@ -239,7 +239,7 @@ def _choose_people(sources: _Sources, rng: Generator) -> tuple[list[Item], list[
         soft = sources.step.foregrounds / "alphas" / f"{item.name}.png"
         person = load_person(item, soft if soft.is_file() else None)
         person = choose_cut(mirrored(person) if flip else person, rng)
-        chosen = _choose_shape(person, shapes, options, rng)
+        chosen = _choose_shape(person, shapes, [layer.place for layer in layers], options, rng)
         if chosen is None:
             if layers:
                 continue
@@ -263,13 +263,14 @@ def _choose_people(sources: _Sources, rng: Generator) -> tuple[list[Item], list[
 
 
 def _choose_shape(
-    person: Person, shapes: list[str], options: CompositeOptions, rng: Generator
+    person: Person, shapes: list[str], others: list[Place], options: CompositeOptions, rng: Generator
 ) -> tuple[str, Place] | None:
-    share = float(rng.uniform(*options.height))
-    for shape in shapes:
-        place = choose_place(person, frame_size(options.size, ASPECTS[shape]), share, rng)
-        if place is not None:
-            return shape, place
+    for _ in range(TRIES if others else 1):
+        share = float(rng.uniform(*options.height))
+        for shape in shapes:
+            place = choose_place(person, frame_size(options.size, ASPECTS[shape]), share, rng)
+            if place is not None and shared(place, others) <= MAX_SHARED:
+                return shape, place
     return None
 
 
@@ -314,7 +315,7 @@ def render(
     """
     people = [straight(resized(layer.person, layer.place.size)) for layer in layers]
     lights = [measure_light(*person) for person in people]
-    grey = any(light.chroma < GREY for light in lights)
+    grey = any(light.colours < GREY for light in lights)
     made["grey"] = grey
     if grey:  # a grey person came from a grey picture
         scene = without_colours(scene)

@@ -37,7 +37,7 @@ PART_LIGHTNESS, PART_SPREAD, PART_COLOUR = 0.6, 0.5, 0.35
 EXPOSURE, CONTRAST, TINT = (0.72, 1.35), (0.85, 1.2), 0.035
 """Least and greatest factor of lightness and of its spread, and the greatest shift of colour, in OKLab."""
 GREY = 0.012
-"""Mean distance from grey, in OKLab, below which a picture counts as one without colours."""
+"""Spread of colour, in OKLab, below which a picture counts as one without colours."""
 _SAMPLED = 8_000
 """Light is measured on about so many pixels."""
 
@@ -50,14 +50,14 @@ class Light:
         lightness: mean, in [0, 1].
         spread: standard deviation of lightness.
         a, b: mean colour: green to red, blue to yellow.
-        chroma: mean distance from grey.
+        colours: standard deviation of colour about its mean; nearly 0 in a grey or toned picture.
     """
 
     lightness: float
     spread: float
     a: float
     b: float
-    chroma: float
+    colours: float
 
 
 def measure_light(rgb: Rgb8, weight: Float) -> Light:
@@ -73,7 +73,8 @@ def measure_light(rgb: Rgb8, weight: Float) -> Light:
     part /= part.sum()
     mean = part @ lab
     spread = float(np.sqrt(part @ (lab[:, 0] - mean[0]) ** 2))
-    return Light(float(mean[0]), spread, float(mean[1]), float(mean[2]), float(part @ np.hypot(lab[:, 1], lab[:, 2])))
+    colours = float(np.sqrt(part @ ((lab[:, 1:] - mean[1:]) ** 2).sum(1)))
+    return Light(float(mean[0]), spread, float(mean[1]), float(mean[2]), colours)
 
 
 def match_light(rgb: Rgb8, own: Light, other: Light, strength: float) -> Rgb8:

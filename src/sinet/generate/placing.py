@@ -13,6 +13,8 @@ MIN_SEEN = 0.65
 """Least part of the person's box that must lie in the frame."""
 MIN_TRIMMED = 0.55
 """Least part of the height that must remain of a person cut off above the shoulders' ends."""
+MAX_SHARED = 0.5
+"""Greatest part of a person's box that another's may share: who is hidden further is not seen to be there."""
 BEYOND_SHARE, BEYOND = 0.12, 0.35
 """How often a person stands partly outside the frame, and with how much of their width at most."""
 
@@ -27,7 +29,7 @@ class Place:
 
 
 def choose_cut(person: Person, rng: Generator) -> Person:
-    """Shoulders that reach the picture's sides are cut below where they do, mostly; such a person may stand anywhere."""
+    """Cut shoulders off above where they reach the picture's sides, mostly; then the person may stand anywhere."""
     cuts = person.cuts
     possible = (cuts.left or cuts.right) and cuts.bottom and person.free_rows >= MIN_TRIMMED * person.size[0]
     both = cuts.left and cuts.right
@@ -52,6 +54,18 @@ def choose_place(person: Person, frame: Size, share: float, rng: Generator) -> P
     size = max(2, round(h * scale)), max(2, round(w * scale))
     place = Place(_choose_x(person, width, size[1], beyond, rng), _choose_y(person, height, size[0], rng), size)
     return place if scale <= MAX_ENLARGED and _fits(place, person, frame) else None
+
+
+def shared(place: Place, others: list[Place]) -> float:
+    """The greatest part of either box that a place shares with one of the others."""
+    return max((_shared(place, other) for other in others), default=0.0)
+
+
+def _shared(one: Place, other: Place) -> float:
+    h = min(one.y + one.size[0], other.y + other.size[0]) - max(one.y, other.y)
+    w = min(one.x + one.size[1], other.x + other.size[1]) - max(one.x, other.x)
+    smaller = min(one.size[0] * one.size[1], other.size[0] * other.size[1])
+    return max(0, h) * max(0, w) / smaller
 
 
 def _choose_x(person: Person, width: int, w: int, beyond: float, rng: Generator) -> int:

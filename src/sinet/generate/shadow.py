@@ -55,10 +55,7 @@ def shadow_map(alpha: Alpha, shadow: Shadow) -> Float:
     Returns:
         (H, W) float32 in [0, darkness].
     """
-    if shadow.flatness > 0:
-        thrown = _on_ground(alpha, shadow)
-    else:
-        thrown = _moved(alpha, shadow.offset_xy)
+    thrown = _on_ground(alpha, shadow) if shadow.flatness > 0 else _moved(alpha, shadow.offset_xy)
     return np.clip(gaussian(thrown, shadow.softness), 0, 1) * np.float32(shadow.darkness)
 
 
