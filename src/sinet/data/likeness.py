@@ -38,7 +38,7 @@ MOST_PAIRS = 1_000_000
 
 def _slowest() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """(vertical, horizontal) numbers of the waves of a print, slowest first; the mean of all greys is left out."""
-    numbers = sorted(((u + v, max(u, v), u, v) for u in range(32) for v in range(32)))[1 : _WAVES + 1]
+    numbers = sorted((u + v, max(u, v), u, v) for u in range(32) for v in range(32))[1 : _WAVES + 1]
     return np.array([n[2] for n in numbers], np.intp), np.array([n[3] for n in numbers], np.intp)
 
 
@@ -184,7 +184,7 @@ class _Buckets:
         return cls(part, order, np.searchsorted(word[order], np.arange((1 << _PART_BITS) + 1)))
 
     def meet(self, asked: Prints, mask: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """(places in `asked`, places in these prints) whose words differ in exactly `mask`, in chunks; first < second."""
+        """(place in `asked`, place in these prints) whose words differ in just `mask`, in chunks; first < second."""
         word = _word(asked, self.part) ^ np.uint16(mask)
         begin, count = self.starts[word], self.starts[word.astype(np.intp) + 1] - self.starts[word]
         ends = np.cumsum(count)
@@ -194,9 +194,8 @@ class _Buckets:
             stop = max(at + 1, int(np.searchsorted(ends, before + _CHUNK, side="right")))
             counts = count[at:stop]
             first = np.repeat(np.arange(at, stop), counts)
-            second = self.order[
-                np.arange(len(first)) + np.repeat(begin[at:stop] - (ends[at:stop] - counts - before), counts)
-            ]
+            skipped = begin[at:stop] - (ends[at:stop] - counts - before)
+            second = self.order[np.arange(len(first)) + np.repeat(skipped, counts)]
             ordered = first < second
             yield first[ordered], second[ordered]
             at = stop
