@@ -45,7 +45,8 @@ def draw_sheet(entries: Sequence[tuple[Entry, Sequence[str]]], count: int = COUN
     height, width = TILE[0] + CAPTION_PX, TILE[1]
     sheet = _paper((-(-len(tiles) // columns) * (height + GAP_PX) + GAP_PX, columns * (width + GAP_PX) + GAP_PX))
     for index, tile in enumerate(tiles):
-        top, left = (GAP_PX + at * (side + GAP_PX) for at, side in zip(divmod(index, columns), (height, width)))
+        top = GAP_PX + index // columns * (height + GAP_PX)
+        left = GAP_PX + index % columns * (width + GAP_PX)
         sheet[top : top + height, left : left + width] = tile
     return sheet
 
@@ -102,11 +103,9 @@ def _known(entry: Entry) -> str:
 def _short(text: str) -> str:
     """What fits into a tile, of letters that the built-in font has; the end of a name tells more than its middle."""
     plain = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return (
-        plain
-        if len(plain) <= MOST_LETTERS
-        else f"{plain[: MOST_LETTERS // 2 - 1]}...{plain[-(MOST_LETTERS // 2 - 2) :]}"
-    )
+    if len(plain) <= MOST_LETTERS:
+        return plain
+    return f"{plain[: MOST_LETTERS // 2 - 1]}...{plain[2 - MOST_LETTERS // 2 :]}"
 
 
 def _fitted(rgb: Rgb8) -> Rgb8:
