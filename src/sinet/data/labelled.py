@@ -1,10 +1,13 @@
 """A labelled folder: `images/` and `masks/` that share stems, or a folder of pictures with nobody in them.
 
-A set made by `sinet data` is such a folder too; of it those rows are listed that were kept, or found good in review.
+A set made by `sinet data` is such a folder too; of it those rows are listed that were kept, or found good in review. So
+is a set packed by `sinet data shard`.
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -14,7 +17,9 @@ from sinet.core.metrics import BACKGROUND, PERSON, Label, check_label
 from sinet.core.types import Size
 from sinet.data.decisions import counting_rows
 from sinet.data.rows import MANIFEST_NAME, SplitName, is_set
+from sinet.data.shards import is_packed, members, read_index
 from sinet.media.image import IMAGE_SUFFIXES
+from sinet.media.places import list_folder
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
         images = folder
     if names is None and is_set(folder):
         return _items_of_set(folder)
+    if not (folder / "images").is_dir() and is_packed(folder):
+        return _items_of_shards(folder, names)
     if not images.is_dir():
         raise ImageError(f"{images}: there is no such folder; give the folder that holds images/ and masks/")
     if not (empty or (folder / "masks").is_dir()):
@@ -62,7 +69,9 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
     pictures = _pictures(images)
     chosen = list(pictures) if names is None else _listed(names, pictures)
     samples = [Item(stem, pictures[stem], None if empty else folder / "masks" / f"{stem}.png") for stem in chosen]
-    lacking = [sample for sample in samples if sample.mask and not sample.mask.is_file()]
+    # One listing for all: to ask an address for every file takes a request each.
+    masks = set[str]() if empty else {name for name, _ in list_folder(folder / "masks")}
+    lacking = [s for s in samples if s.mask and s.mask.name not in masks and not s.mask.is_file()]
     if lacking:
         others = f" ({len(lacking)} pictures lack theirs)" if len(lacking) > 1 else ""
         raise LabelError(
@@ -83,6 +92,22 @@ def _items_of_set(folder: Path) -> list[Item]:
     return items
 
 
+def _items_of_shards(folder: Path, names: Path | None) -> list[Item]:
+    """The rows of a packed set, in the order that they had in the set, or of the list."""
+    items = {
+        sample.name: Item(
+            sample.name,
+            cast("Path", files["image"]),
+            cast("Path | None", files.get("mask")),
+            split,
+        )
+        for split, sample, files in members(folder, read_index(folder))
+    }
+    if names is None:
+        return list(items.values())
+    return [items[name] for name in _listed(names, {name: folder / name for name in items})]
+
+
 def load_label(sample: Item, size: Size) -> Label:
     """Read the label of a picture of `size`; without a file, all of it is background.
 
@@ -92,7 +117,7 @@ def load_label(sample: Item, size: Size) -> Label:
     if sample.mask is None:
         return np.full(size, BACKGROUND, np.uint8)
     try:
-        with Image.open(sample.mask) as image:
+        with Image.open(BytesIO(sample.mask.read_bytes())) as image:
             values = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise LabelError(f"{sample.mask}: the label cannot be read ({error}); save it again as a grey PNG") from error
@@ -104,12 +129,13 @@ def load_label(sample: Item, size: Size) -> Label:
 def _pictures(folder: Path) -> dict[str, Path]:
     """The pictures right in a folder by stem, sorted."""
     pictures: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
+    for name, is_folder in list_folder(folder):
+        path = folder / name
+        if is_folder or path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         if path.stem in pictures:
             first = pictures[path.stem].name
-            raise ImageError(f"{folder}: {first} and {path.name} share one label by their names; rename or remove one")
+            raise ImageError(f"{folder}: {first} and {name} share one label by their names; rename or remove one")
         pictures[path.stem] = path
     if not pictures:
         kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sinet.core.errors import ImageError, LabelError, SpecError
 from sinet.data.labelled import Item, find_items
+from sinet.media.places import open_place, scheme_of
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class SourceRow:
 
     Attributes:
         name: what the log and the tables call it.
-        folder: holds `images/` and, where people are in them, `masks/`; relative to the data root.
+        folder: holds `images/` and, where people are in them, `masks/`, or the shards of a set; relative to the data
+            root, or an address.
         licence: what is stated of the photographs, in words.
         share: part of every batch that is drawn from here; the shares of a recipe sum to 1.
         people: False says that nobody is in any picture, so that no label is needed.
@@ -22,8 +24,8 @@ class SourceRow:
         validation: a text file of names to be set aside for validation.
         every: instead of a list, set aside the first of every so many, sorted by name.
 
-    Of a set that `sinet data` made, without any of the three, the manifest's own split counts: train is learnt from,
-    val is set aside.
+    Of a set that `sinet data` made, packed in shards or not, without any of the three, the manifest's own split counts:
+    train is learnt from, val is set aside.
     """
 
     name: str
@@ -64,7 +66,7 @@ def find_split(row: SourceRow, root: Path) -> Split:
         ImageError: no such folder or list, no pictures, or a listed picture that is not there.
         LabelError: a picture of people lacks its label.
     """
-    folder = root / row.folder
+    folder = open_place(row.folder) if scheme_of(row.folder) else root / row.folder
 
     def items(names: str | None) -> list[Item]:
         try:

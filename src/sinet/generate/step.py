@@ -30,7 +30,7 @@ from sinet.data.rows import (
     save_set,
 )
 from sinet.media.image import IMAGE_SUFFIXES
-from sinet.media.places import is_remote
+from sinet.media.places import is_remote, list_folder
 from sinet.media.sinks import save_bytes
 from sinet.pipeline.batch import failure
 from sinet.pipeline.spread import spread
@@ -110,12 +110,14 @@ def run_step(
     journal = _Journal(out)
     statuses = Counter(row.status for source in sources for row in done.get(source, []))
     opened = _Opened(step, out)
-    for fresh, (index, rows) in enumerate(spread(opened, left, workers=workers, cluster=cluster), 1):
-        journal.add(left[index], rows)
-        done[left[index]] = rows
-        statuses.update(row.status for row in rows)
-        each(Progress(len(sources) - len(left) + fresh, len(sources), fresh, statuses))
-    journal.close()
+    try:
+        for fresh, (index, rows) in enumerate(spread(opened, left, workers=workers, cluster=cluster), 1):
+            journal.add(left[index], rows)
+            done[left[index]] = rows
+            statuses.update(row.status for row in rows)
+            each(Progress(len(sources) - len(left) + fresh, len(sources), fresh, statuses))
+    finally:
+        journal.close()  # also where Ctrl-C ends it
     rows = [row for source in sources for row in done[source]]
     save_set(out, header, rows)
     journal.remove()
@@ -153,13 +155,13 @@ def check_names(sources: Iterable[str], folder: Path) -> None:
 
 
 def _pictures_in(folder: Path, prefix: str) -> Iterator[str]:
-    for path in folder.iterdir():
-        if path.name.startswith("."):
+    for name, is_folder in list_folder(folder):
+        if name.startswith("."):
             continue
-        if path.is_dir():
-            yield from _pictures_in(path, f"{prefix}{path.name}/")
-        elif Path(path.name).suffix.lower() in IMAGE_SUFFIXES:
-            yield prefix + path.name
+        if is_folder:
+            yield from _pictures_in(folder / name, f"{prefix}{name}/")
+        elif Path(name).suffix.lower() in IMAGE_SUFFIXES:
+            yield prefix + name
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from PIL import Image
 from sinet.core.errors import ImageError, OutputError
 from sinet.core.types import Alpha8, AnyArray, Rgb8, Rgba8
 from sinet.media.colour import convert_to_srgb
-from sinet.media.places import is_remote
+from sinet.media.places import is_remote, write_whole
 from sinet.native.png import packed_rows
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -160,22 +160,29 @@ def save_image(
 def save_bytes(content: bytes, path: str | os.PathLike[str]) -> None:
     """Write any file as `save_image` writes pictures: whole or not at all, folders made, a link followed.
 
-    A place that is no local path (`sinet.media.places`) writes its files whole by itself.
+    An address (`sinet.media.places`) is written as its store does it.
 
     Raises:
         OutputError: it cannot be written; whatever stood there stands there still.
     """
     name = str(path)
+    if is_remote(path):
+        _put(content, path, name)
+        return
     try:
-        if is_remote(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        else:
-            _replace(Path(os.path.realpath(path)), content, name)
+        _replace(Path(os.path.realpath(path)), content, name)
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         way_out = _WAYS_OUT.get(getattr(error, "errno", None), "choose another place or name")
         raise OutputError(f"{name}: cannot be written ({words.lower()}); {way_out}") from error
+
+
+def _put(content: bytes, place: Path, name: str) -> None:
+    try:
+        write_whole(content, place)
+    except Exception as error:  # every kind of store has its own
+        words = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+        raise OutputError(f"{name}: cannot be written ({words}); check the address and who may write there") from error
 
 
 def _format_for(suffix: str, has_alpha: bool, name: str) -> OutputFormat:

@@ -6,10 +6,13 @@ comes with the index of its item.
 """
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
 from typing import Any, TypeVar
 
 from sinet.core.errors import WorkerError
@@ -20,7 +23,9 @@ R = TypeVar("R")
 _AHEAD = 2
 """Items that wait at each worker, so that none stands idle while a result is fetched."""
 
+_open: Callable[[], Callable[[Any], Any]] | None = None
 _work: Callable[[Any], Any] | None = None
+"""In a worker's process: how the work is opened, and the work once the first item has come."""
 
 
 def spread(
@@ -59,6 +64,17 @@ def spread(
         yield from _spread_here(open_work, items, min(workers, len(items)))
 
 
+def in_order(results: Iterator[tuple[int, R]]) -> Iterator[R]:
+    """The results of `spread` in the order of their items; those that come early are kept until their turn."""
+    early: dict[int, R] = {}
+    turn = 0
+    for index, result in results:
+        early[index] = result
+        while turn in early:
+            yield early.pop(turn)
+            turn += 1
+
+
 def _spread_here(
     open_work: Callable[[], Callable[[T], R]], items: Sequence[T], workers: int
 ) -> Iterator[tuple[int, R]]:
@@ -85,11 +101,24 @@ def _spread_here(
 
 
 def _begin(open_work: Callable[[], Callable[[Any], Any]]) -> None:
-    global _work
+    global _open
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then stops the workers
-    _work = open_work()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    _open = open_work
+
+
+def _leave_with_parent() -> None:
+    """End this process when its parent is gone: one that was killed tells nobody."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    os._exit(1)
 
 
 def _call(item: Any) -> Any:
-    assert _work is not None
+    # Opened here and not in `_begin`: what opening raises then reaches the caller as it is.
+    global _work
+    if _work is None:
+        assert _open is not None
+        _work = _open()
     return _work(item)

@@ -63,7 +63,7 @@ def make(step: "Step", making: Making) -> int:
     from sinet.media.places import open_place
 
     out = open_place(making.out)
-    teller = _Teller(making.quiet)
+    teller = Teller(making.quiet)
     try:
         rows = run_step(
             step, out, workers=making.workers, cluster=making.cluster, overwrite=making.overwrite, each=teller.hear
@@ -74,7 +74,7 @@ def make(step: "Step", making: Making) -> int:
     return 1 if any(row.status == "failed" for row in rows) else 0
 
 
-class _Teller:
+class Teller:
     """One line on stderr now and then."""
 
     def __init__(self, quiet: bool) -> None:
@@ -84,9 +84,11 @@ class _Teller:
 
     @property
     def seconds(self) -> float:
+        """Since it was made."""
         return time.monotonic() - self.begun
 
     def hear(self, progress: "Progress") -> None:
+        """Say how far a run is, if it is time."""
         self.fresh = progress.fresh
         if self.quiet or self.seconds < self.next_s:
             return
@@ -94,7 +96,8 @@ class _Teller:
         rate = progress.fresh / max(self.seconds, 1e-3)
         counts = ", ".join(f"{count} {status}" for status, count in sorted(progress.statuses.items()))
         left_s = (progress.total - progress.done) / rate
-        line = f"{progress.done} of {progress.total}, {rate:.1f} a second, about {left_s:.0f} s left: {counts}"
+        line = f"{progress.done} of {progress.total}, {rate:.1f} a second, about {left_s:.0f} s left"
+        line += f": {counts}" if counts else ""
         if self.rewrites:
             click.echo("\r" + line.ljust(self.width), err=True, nl=False)
             self.width = len(line)
@@ -102,12 +105,13 @@ class _Teller:
             click.echo(line, err=True)
 
     def clear(self) -> None:
+        """Take the line away."""
         if self.width:
             click.echo("\r" + " " * self.width + "\r", err=True, nl=False)
             self.width = 0
 
 
-def _report(rows: "list[Row]", teller: _Teller, making: Making) -> None:
+def _report(rows: "list[Row]", teller: Teller, making: Making) -> None:
     statuses = Counter(row.status for row in rows)
     causes = Counter((row.status, row.cause) for row in rows if row.cause)
     failed = [row for row in rows if row.status == "failed"]
