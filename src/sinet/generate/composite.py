@@ -14,19 +14,17 @@ from numpy.random import Generator
 
 from sinet.core.composite import to_alpha8
 from sinet.core.errors import ImageError
-from sinet.core.types import Alpha, Rgb8, Size
+from sinet.core.types import Rgb8, Size
 from sinet.data.decisions import counting_rows
 from sinet.data.labelled import Item, find_items
 from sinet.data.rows import Row, SplitName, is_set, sha256
-from sinet.generate.grain import MAX_BLUR_PX, add_noise, blur_rgb, estimate_blur, estimate_noise, missing
-from sinet.generate.light import GREY, match_light, measure_light, without_colours
-from sinet.generate.person import LeftOutError, Person, defocused, load_person, mirrored, resized, straight
-from sinet.generate.placing import MAX_SHARED, Place, choose_cut, choose_place, is_grounded, shared
-from sinet.generate.shadow import choose_shadow, darken, shadow_map
+from sinet.generate.layers import Layer, render
+from sinet.generate.person import LeftOutError, Person, load_person, mirrored
+from sinet.generate.placing import MAX_SHARED, Place, choose_cut, choose_place, shared
 from sinet.generate.step import list_pictures
 from sinet.media.image import load_image
 from sinet.media.sinks import encode_image, save_bytes
-from sinet.native.blend import composite, on_paper
+from sinet.native.blend import on_paper
 from sinet.native.resize import resize_rgb
 
 ASPECTS: dict[str, float] = {"3:4": 3 / 4, "1:1": 1.0, "4:3": 4 / 3, "16:9": 16 / 9, "9:16": 9 / 16}
@@ -35,16 +33,10 @@ MIN_CROP = 0.65
 """Least part of the largest crop of a background, in each direction."""
 MORE = 0.25
 """Probability of each further person."""
-MIN_PERSON = 0.01
-"""Least part of the frame that people cover together."""
 TRIES = 4
 """So many places are tried for each further person, before this one stays away."""
-SOFT_BEHIND = 0.6
-"""A sharp person before a soft background is what lenses give, so of that difference only this part is taken away."""
-FIRM = 0.95
-"""Alpha above which a pixel is the person's alone, and tells of sharpness and noise."""
-NEAR = 3.0
-"""How much more than the rest of the background counts what is around the person, for light."""
+LEAST = 0.3
+"""Strengths are drawn from this part of the greatest one on."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,8 @@ class CompositeOptions:
         size: the frame's short side in pixels.
         height: least and greatest height of a person, as parts of the frame's.
         people: at most so many in a frame.
-        light: greatest strength of the match of light and colour, in [0, 1]; each person's is drawn up to it.
+        light: greatest strength of the match of light and colour, in [0, 1]; each person's is drawn between a part of
+            it and all of it.
         blur: the same for sharpness.
         noise: the same for noise.
         shadows: share of the people who throw a shadow.
@@ -164,18 +157,6 @@ class _Sources:
     licences: dict[str, str]
 
 
-@dataclass
-class Layer:
-    """A person in the frame, and what was chosen for them."""
-
-    person: Person
-    place: Place
-    made: dict[str, object]
-    light: float = 0.0
-    blur: float = 0.0
-    noise: float = 0.0
-
-
 def _make_row(sources: _Sources, name: str, out: Path) -> Row:
     """Make one picture and write its files."""
     step = sources.step
@@ -191,7 +172,7 @@ def _make_row(sources: _Sources, name: str, out: Path) -> Row:
         frame = frame_size(step.options.size, ASPECTS[aspect])
         scene, made["background"] = _choose_scene(sources, frame, scenery)
         made |= {"aspect": aspect, "people": [layer.made for layer in layers]}
-        rgb, alpha = render(scene, layers, step.options, grain, made)
+        rgb, alpha = render(scene, layers, step.options.shadows, grain, made)
     except LeftOutError as refused:
         return Row(name, name, "left out", made, refused.cause, str(refused), split=split)
     opacity = to_alpha8(alpha)
@@ -255,9 +236,9 @@ def _choose_people(sources: _Sources, rng: Generator) -> tuple[list[Item], list[
         items.append(item)
         layers.append(Layer(person, place, made))
     for layer in layers:
-        layer.light = float(rng.uniform(0, options.light))
-        layer.blur = float(rng.uniform(0, options.blur))
-        layer.noise = float(rng.uniform(0, options.noise))
+        layer.light, layer.blur, layer.noise = (
+            float(rng.uniform(LEAST, 1)) * most for most in (options.light, options.blur, options.noise)
+        )
     # Who is smaller is farther away.
     return items, sorted(layers, key=lambda layer: layer.place.size[0]), shapes[0]
 
@@ -279,7 +260,7 @@ def _choose_scene(sources: _Sources, frame: Size, rng: Generator) -> tuple[Rgb8,
     name = sources.scenes[int(rng.integers(len(sources.scenes)))]
     path = sources.scenes_folder / name
     rgb = on_paper(load_image(path))
-    height, width = rgb.shape[:2]
+    height, width = int(rgb.shape[0]), int(rgb.shape[1])
     scale = min(height / frame[0], width / frame[1]) * float(rng.uniform(MIN_CROP, 1))
     h, w = max(1, round(frame[0] * scale)), max(1, round(frame[1] * scale))
     y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
@@ -293,96 +274,6 @@ def _choose_scene(sources: _Sources, frame: Size, rng: Generator) -> tuple[Rgb8,
         "flip": flip,
     }
     return resize_rgb(part, frame), made
-
-
-def render(
-    scene: Rgb8, layers: list[Layer], options: CompositeOptions, rng: Generator, made: dict[str, object]
-) -> tuple[Rgb8, Alpha]:
-    """Lay people over a background.
-
-    Args:
-        scene: (H, W, 3) uint8, the background at the frame's size.
-        layers: the people, farthest first.
-        options: only the share of shadows is taken from here.
-        rng: for grain and shadows.
-        made: gets what was measured and done.
-
-    Returns:
-        The picture (H, W, 3) uint8, and the alpha of all people together (H, W) float32.
-
-    Raises:
-        LeftOutError: the people cover too little of the frame.
-    """
-    people = [straight(resized(layer.person, layer.place.size)) for layer in layers]
-    lights = [measure_light(*person) for person in people]
-    grey = any(light.colours < GREY for light in lights)
-    made["grey"] = grey
-    if grey:  # a grey person came from a grey picture
-        scene = without_colours(scene)
-    scene = _match_scene(scene, people[-1], layers[-1], rng, made)
-    scene_blur, scene_noise = estimate_blur(scene), estimate_noise(scene)
-    picture, alpha = scene, np.zeros(scene.shape[:2], np.float32)
-    for (colours, own_alpha), light, layer in zip(people, lights, layers, strict=True):
-        shadowed = bool(rng.random() < options.shadows)
-        colours = match_light(colours, light, measure_light(scene, _around(scene, layer.place)), layer.light)
-        colours = without_colours(colours) if grey else colours
-        gap = missing(estimate_blur(colours, own_alpha > FIRM), scene_blur)
-        sigma = min(gap * layer.blur * SOFT_BEHIND, MAX_BLUR_PX)
-        colours, own_alpha, room = defocused(colours, own_alpha, layer.person.cuts, sigma)
-        grain = layer.noise * missing(estimate_noise(colours, own_alpha > FIRM), scene_noise)
-        corner = layer.place.x - room[1], layer.place.y - room[0]
-        over_rgb, over_alpha = _in_frame(add_noise(colours, grain, rng), own_alpha, corner, alpha.shape)
-        layer.made |= {
-            "light": round(layer.light, 4),
-            "blur": round(layer.blur, 4),
-            "blur_px": round(sigma, 4),
-            "noise": round(layer.noise, 4),
-            "noise_sigma": round(grain, 4),
-        }
-        if shadowed:
-            shadow = choose_shadow(layer.place.size[0], not is_grounded(layer.person), rng)
-            layer.made["shadow"] = asdict(shadow)
-            picture = darken(picture, shadow_map(over_alpha, shadow))
-        picture = composite(over_rgb, picture, over_alpha)
-        alpha = over_alpha + alpha * (1 - over_alpha)
-    area = float(np.mean(alpha > 0.5))
-    if area < MIN_PERSON:
-        raise LeftOutError("person too small", f"people cover {area:.2%} of the frame, {MIN_PERSON:.0%} is the least")
-    return picture, alpha
-
-
-def _match_scene(
-    scene: Rgb8, nearest: tuple[Rgb8, Alpha], layer: Layer, rng: Generator, made: dict[str, object]
-) -> Rgb8:
-    """A background sharper, or cleaner, than the nearest person is blurred, and gets noise."""
-    colours, inside = nearest[0], nearest[1] > FIRM
-    own = estimate_blur(colours, inside)
-    # A person without an edge to tell by tells nothing of the lens.
-    sigma = layer.blur * missing(estimate_blur(scene), own) if own < MAX_BLUR_PX else 0.0
-    scene = blur_rgb(scene, sigma)
-    grain = layer.noise * missing(estimate_noise(scene), estimate_noise(colours, inside))
-    made["background_blur_px"], made["background_noise_sigma"] = round(sigma, 4), round(grain, 4)
-    return add_noise(scene, grain, rng)
-
-
-def _around(scene: Rgb8, place: Place) -> Alpha:
-    """How much each pixel of the background counts for the light of a person who stands there."""
-    weight = np.ones(scene.shape[:2], np.float32)
-    margin = round(0.25 * max(place.size))
-    rows = slice(max(0, place.y - margin), max(0, place.y + place.size[0] + margin))
-    weight[rows, max(0, place.x - margin) : max(0, place.x + place.size[1] + margin)] = NEAR
-    return weight
-
-
-def _in_frame(colours: Rgb8, alpha: Alpha, corner_xy: tuple[int, int], frame: Size) -> tuple[Rgb8, Alpha]:
-    """The person's planes at the frame's size; what lies outside it is lost."""
-    made, over = np.zeros((*frame, 3), np.uint8), np.zeros(frame, np.float32)
-    (x, y), (h, w) = corner_xy, alpha.shape
-    top, left, bottom, right = max(0, y), max(0, x), min(frame[0], y + h), min(frame[1], x + w)
-    here = slice(top, bottom), slice(left, right)
-    there = slice(top - y, bottom - y), slice(left - x, right - x)
-    made[here], over[here] = colours[there], np.clip(alpha[there], 0, 1)
-    return made, over
 
 
 def _strictest(items: list[Item]) -> SplitName:

@@ -67,8 +67,8 @@ def darken(rgb: Rgb8, taken: Float) -> Rgb8:
 def _moved(alpha: Alpha, offset_xy: tuple[int, int]) -> Alpha:
     """The plane moved; what comes from beyond the frame repeats the border, for a person cut off goes on there."""
     (height, width), (x, y) = alpha.shape, offset_xy
-    rows: np.ndarray[tuple[int], np.dtype[np.intp]] = np.clip(np.arange(height) - y, 0, height - 1)
-    columns: np.ndarray[tuple[int], np.dtype[np.intp]] = np.clip(np.arange(width) - x, 0, width - 1)
+    rows = np.clip(np.arange(-y, height - y, dtype=np.intp), 0, height - 1)
+    columns = np.clip(np.arange(-x, width - x, dtype=np.intp), 0, width - 1)
     return alpha[rows[:, None], columns]
 
 
