@@ -5,6 +5,7 @@ landmarks) become one of 16 channels. No value is changed. `sinet.runtime.yunet`
 """
 
 import hashlib
+import json
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from sinet.core.types import AnyArray
 from sinet.media.sinks import save_bytes
 from sinet.runtime.yunet import HEADS, STRIDES, UNITS
 
-METADATA = {
+ABOUT = {
     "name": "yunet-n",
     "licence": "Apache-2.0",
     "origin": "https://github.com/ShiqiYu/libfacedetection.train, onnx/yunet_n_dynamic.onnx",
@@ -46,7 +47,9 @@ def convert(source: Path, path: Path) -> None:
         raise ModelError(f"{source}: cannot be read ({error.strerror}); check the path") from error
     except (KeyError, ValueError) as error:
         raise ModelError(f"{source}: not yunet_n_dynamic.onnx ({error}); give the published file") from error
-    save_bytes(save(tensors, metadata={**METADATA, "source_sha256": hashlib.sha256(content).hexdigest()}), path)
+    about = {**ABOUT, "source_sha256": hashlib.sha256(content).hexdigest()}
+    # In one value: safetensors writes several in another order each time.
+    save_bytes(save(tensors, metadata={"about": json.dumps(about)}), path)
 
 
 def _tensors(content: bytes) -> dict[str, AnyArray]:

@@ -49,6 +49,8 @@ class Crop:
         faces: at most so many people a picture, the largest first.
         least_face_px: a face whose height is less is left out.
         least_side_px: a crop whose shorter side is less is left out.
+        by_standers: where somebody stands whom nobody labelled, the background is ignored; or it stays background,
+            for sets in which everybody is labelled, so that what else looks like a face is none.
         no_face: a picture without a face is left out, or its labelled people make one full framing.
         licence: what is stated of the pictures.
         val_share: this share of the sources, told by a hash of their names, goes to the split val; sources that are
@@ -62,6 +64,7 @@ class Crop:
     faces: int = MOST_FACES
     least_face_px: int = LEAST_FACE_PX
     least_side_px: int = LEAST_SIDE_PX
+    by_standers: Literal["ignore", "background"] = "ignore"
     no_face: Literal["leave-out", "full"] = "leave-out"
     licence: str = "none stated"
     val_share: float = 0.0
@@ -77,6 +80,7 @@ class Crop:
             "faces": self.faces,
             "least_face_px": self.least_face_px,
             "least_side_px": self.least_side_px,
+            "by_standers": self.by_standers,
             "no_face": self.no_face,
             "licence": self.licence,
             "val_share": self.val_share,
@@ -134,13 +138,14 @@ class _Picture:
         faces = detector.detect(rgb)
         standings = [standing(label, face.box) for face in faces]
         people = [face for face, kind in zip(faces, standings, strict=True) if kind == "person"]
-        strangers = [face for face, kind in zip(faces, standings, strict=True) if kind == "by-stander"]
+        ignoring = self.step.by_standers == "ignore"
+        strangers = [face for face, kind in zip(faces, standings, strict=True) if ignoring and kind == "by-stander"]
         regions = [probable_region(face.box, frame.size) for face in strangers]
         shown = _Shown(self, rgb, without(label, regions), regions, frame.icc_profile, [])
         if people:
             return [row for number, face in enumerate(people, 1) for row in shown.of_face(plain, number, face)]
         if strangers:
-            return [_left_out(plain, "only by-standers", f"{len(strangers)} faces, none of a labelled person")]
+            return [_left_out(plain, "only by-standers", f"faces found: {len(strangers)}, none of a labelled person")]
         person = largest_box(label)
         if self.step.no_face == "leave-out" or person is None:
             said = "nobody is labelled" if person is None else "no face was found"

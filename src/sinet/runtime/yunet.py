@@ -32,7 +32,7 @@ UNITS = (
     *(name for stage in _TRUNK for name in stage),
     *(f"{kind}_{i}" for kind in ("lateral", "shared") for i in (0, 1, 2)),
 )
-SHA256 = "767e10726c469d4c72e0a4110a4c26ef90fb2216a6bfb5a78462af5a987212f5"
+SHA256 = "bcb80e58a6497f390584bffe0086fd5b31b55640476df311f5ac034449bcb2d7"
 """Of the packaged weights."""
 
 Weights: TypeAlias = dict[str, Float]
@@ -134,7 +134,7 @@ _UNIT_KEYS = ("pointwise.weight", "pointwise.bias", "depthwise.weight", "depthwi
 
 
 def _product(weight: Float, x: Float, bias: Float) -> Float:
-    """weight @ x + bias, (m, k) by (k, n), as many products of few columns.
+    """The product `weight` @ `x` plus a bias, (m, k) by (k, n), as many products of few columns.
 
     OpenBLAS does products of at most `_ALONE` multiplications in the calling thread. Larger ones it shares out among
     threads, which on a busy machine costs up to 40 ms a product, and the last bits would depend on their number.
@@ -187,14 +187,15 @@ def _decode(maps: Float, stride: int, min_score: float) -> tuple[Float, Float, F
     values = maps[:, rows, columns].T  # (n, 16)
     cells = np.stack((columns, rows), axis=1).astype(np.float32)
     centres = cells + values[:, 1:3]
-    halves = np.exp(np.minimum(values[:, 3:5], np.float32(10))) / np.float32(2)
-    boxes = np.concatenate((centres - halves, centres + halves), axis=1) * np.float32(stride)
-    landmarks = (cells[:, None] + values[:, 6:].reshape(-1, 5, 2)) * np.float32(stride)
+    sizes: Float = np.exp(np.minimum(values[:, 3:5], np.float32(10)))
+    halves = sizes * np.float32(0.5)
+    boxes = np.multiply(np.concatenate((centres - halves, centres + halves), axis=1), stride, dtype=np.float32)
+    landmarks = np.multiply(cells[:, None] + values[:, 6:].reshape(-1, 5, 2), stride, dtype=np.float32)
     return boxes, scores[rows, columns], landmarks
 
 
 def _sigmoid(x: Float) -> Float:
-    return (1 / (1 + np.exp(-np.clip(x, -80, 80)))).astype(np.float32)
+    return np.float32(1) / (np.float32(1) + np.exp(-np.clip(x, np.float32(-80), np.float32(80))))
 
 
 def _read_weights(path: Path, packaged: bool) -> Weights:

@@ -36,6 +36,12 @@ FRAMINGS = ("close", "half", "call", "full")
     "--min-side", metavar="PX", type=click.IntRange(8), default=128, help="Least shorter side of a crop; 128 without."
 )
 @click.option(
+    "--by-standers",
+    type=click.Choice(("ignore", "background")),
+    default="ignore",
+    help="What becomes of background where a face is that nobody labelled; background where everybody is labelled.",
+)
+@click.option(
     "--no-face",
     type=click.Choice(("leave-out", "full")),
     default="leave-out",
@@ -58,6 +64,7 @@ def command(
     faces: int,
     min_face: int,
     min_side: int,
+    by_standers: Literal["ignore", "background"],
     no_face: Literal["leave-out", "full"],
     names: str | None,
     skip_names: str | None,
@@ -74,6 +81,7 @@ def command(
         faces,
         min_face,
         min_side,
+        by_standers,
         no_face,
         licence,
         val_share,
