@@ -69,7 +69,8 @@ def render(
         people = [(without_colours(colours), alpha) for colours, alpha in people]
     scene = _match_scene(scene, people[-1], layers[-1], rng, made)
     ground = _Ground(scene, estimate_blur(scene), estimate_noise(scene), grey)
-    picture, alpha = scene, np.zeros((scene.shape[0], scene.shape[1]), np.float32)
+    picture = scene
+    alpha = np.zeros((scene.shape[0], scene.shape[1]), np.float32)
     for person, light, layer in zip(people, lights, layers, strict=True):
         shadowed = bool(rng.random() < shadows)
         above, over = _match_person(ground, person, light, layer, rng)
@@ -78,7 +79,7 @@ def render(
             layer.made["shadow"] = asdict(shadow)
             picture = darken(picture, shadow_map(over, shadow))
         picture = composite(above, picture, over)
-        alpha = over + alpha * (1 - over)
+        alpha = (over + alpha * (1 - over)).astype(np.float32)
     area = float(np.mean(alpha > 0.5))
     if area < MIN_PERSON:
         raise LeftOutError("person too small", f"people cover {area:.2%} of the frame, {MIN_PERSON:.0%} is the least")

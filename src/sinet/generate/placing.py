@@ -9,13 +9,13 @@ from sinet.generate.person import STANDS, Person, trimmed
 
 MAX_ENLARGED = 1.6
 """A person enlarged further looks it."""
-MIN_SEEN = 0.65
+MIN_SEEN = 0.8
 """Least part of the person's box that must lie in the frame."""
-MIN_TRIMMED = 0.55
+MIN_TRIMMED = 0.7
 """Least part of the height that must remain of a person cut off above the shoulders' ends."""
 MAX_SHARED = 0.5
 """Greatest part of a person's box that another's may share: who is hidden further is not seen to be there."""
-BEYOND_SHARE, BEYOND = 0.12, 0.35
+BEYOND_SHARE, BEYOND = 0.12, 0.2
 """How often a person stands partly outside the frame, and with how much of their width at most."""
 
 
