@@ -172,7 +172,10 @@ def _judged(seen: Seen, label: AnyArray, mode: str) -> Seen:
         return _with(seen, "nearly ignored mask", f"{ignored:.1%} of it is 128")
     if person == 0:
         return _with(seen, "empty mask", "no pixel is person")
-    return _with(seen, "full mask", "every pixel is person") if person == 1 else seen
+    if person == 1:
+        rest = f"; {ignored:.1%} of it is 128" if ignored else ""
+        return _with(seen, "full mask", f"every labelled pixel is person{rest}")
+    return seen
 
 
 def _with(seen: Seen, kind: str, detail: str) -> Seen:

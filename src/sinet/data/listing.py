@@ -160,3 +160,16 @@ def _files(folder: Path, kind: str) -> list[str]:
 
 def _sorted(folder: Path) -> Iterable[Path]:
     return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+
+
+def of_part(listing: Listing, part: str) -> Listing:
+    """The pictures of one split alone, called by it; what does not fit is left out.
+
+    Raises:
+        ImageError: no picture counts to it.
+    """
+    entries = tuple(entry for entry in listing.entries if entry.part == part)
+    if not entries:
+        raise ImageError(f"{listing.folder}: no picture counts to the split {part!r}; correct the list")
+    rows = tuple(row for row in listing.rows if row.split == part)
+    return Listing(f"{listing.title}/{part}", listing.folder, entries, rows, listing.labelled)

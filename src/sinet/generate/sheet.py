@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sinet.core.errors import OutputError, SinetError
-from sinet.core.metrics import IGNORED, PERSON
+from sinet.core.metrics import IGNORED, PERSON, Label, erode
 from sinet.core.resample import resize_rgb
-from sinet.core.types import Mask, Rgb8, Size
+from sinet.core.types import Rgb8, Size
 from sinet.data.labelled import Item, load_label
 from sinet.data.listing import Entry
 from sinet.media.image import load_image
@@ -51,10 +51,13 @@ def draw_sheet(entries: Sequence[tuple[Entry, Sequence[str]]], count: int = COUN
     return sheet
 
 
-def tinted(rgb: Rgb8, label: Mask, colour: tuple[int, int, int]) -> Rgb8:
-    """Half of `colour` over the picture (H, W, 3) uint8 where the mask is true."""
+def overlaid(rgb: Rgb8, label: Label) -> Rgb8:
+    """A picture (H, W, 3) uint8 with its label laid over: a third of colour inside, full colour along the border."""
     result = rgb.copy()
-    result[label] = rgb[label] // 2 + np.array(colour, np.uint8) // 2
+    for value, colour in ((PERSON, PERSON_COLOUR), (IGNORED, IGNORED_COLOUR)):
+        inside = label == value
+        result[inside] = (2 * (rgb[inside] // 3) + np.array(colour, np.uint8) // 3).astype(np.uint8)
+        result[inside & ~erode(inside, 1, beyond=True)] = colour
     return result
 
 
@@ -70,8 +73,8 @@ def _tile(entry: Entry, problems: Sequence[str]) -> Rgb8:
     except SinetError:
         view = _fitted(load_image(entry.image).rgb)
         problems = problems or ["mask not drawn"]
-    top, left = (TILE[0] - view.shape[0]) // 2, (TILE[1] - view.shape[1]) // 2
-    tile[top : top + view.shape[0], left : left + view.shape[1]] = view
+    top = TILE[0] - view.shape[0]  # down and left, where the words stand
+    tile[top : TILE[0], : view.shape[1]] = view
     image = Image.fromarray(tile)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=FONT_PX)
     draw.text((2, TILE[0] + 2), _short(entry.name), fill=INK, font=font)
@@ -86,10 +89,16 @@ def _tile(entry: Entry, problems: Sequence[str]) -> Rgb8:
 
 def _view(entry: Entry) -> Rgb8:
     rgb = load_image(entry.image).rgb
-    if entry.mask is not None:
-        label = load_label(Item(entry.name, entry.image, entry.mask), (rgb.shape[0], rgb.shape[1]))
-        rgb = tinted(tinted(rgb, label == PERSON, PERSON_COLOUR), label == IGNORED, IGNORED_COLOUR)
-    return _fitted(rgb)
+    view = _fitted(rgb)
+    if entry.mask is None:
+        return view
+    label = load_label(Item(entry.name, entry.image, entry.mask), (rgb.shape[0], rgb.shape[1]))
+    return overlaid(view, _nearest(label, (view.shape[0], view.shape[1])))
+
+
+def _nearest(label: Label, size: Size) -> Label:
+    rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(label.shape, size, strict=True))
+    return label[rows[:, None], columns]
 
 
 def _known(entry: Entry) -> str:
