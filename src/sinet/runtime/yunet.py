@@ -1,4 +1,4 @@
-"""YuNet-n, a face detector of 75,856 parameters, in NumPy: it needs no engine and no extra.
+"""YuNet-n, a face detector of 73,840 parameters, in NumPy: it needs no engine and no extra.
 
 Source: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 20, 2023; the
 topology is that of the published `yunet_n_dynamic.onnx`, the weights are its own (`models/yunet.md`).
