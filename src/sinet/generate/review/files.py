@@ -14,6 +14,7 @@ PAGE_FILES = {
     "/review.css": ("review.css", "text/css; charset=utf-8"),
     "/review.js": ("review.js", "text/javascript; charset=utf-8"),
     "/stage.js": ("stage.js", "text/javascript; charset=utf-8"),
+    "/paint.js": ("paint.js", "text/javascript; charset=utf-8"),
     "/talk.js": ("talk.js", "text/javascript; charset=utf-8"),
     "/gestures.js": ("gestures.js", "text/javascript; charset=utf-8"),
     "/loader.js": ("loader.js", "text/javascript; charset=utf-8"),

@@ -1,15 +1,21 @@
-// Fetches and decodes pictures and labels beside the page, so that a key never waits for a decoder.
-"use strict";
+// Fetches, decodes and paints pictures with their labels beside the page, so that a key waits for none of it.
+import { fit, paint } from "./paint.js";
 
 const LONGEST_PX = 4096; // longer sides are shrunk: a picture held ready costs 4 bytes a pixel, its label as many
 const WHITE = 0x00ffffff;
 
-onmessage = async ({ data: { index, token, label } }) => {
+let turn = Promise.resolve(); // one after the other: the picture that is needed first is ready first
+
+onmessage = ({ data }) => {
+  turn = turn.then(() => load(data));
+};
+
+async function load({ index, token, label, terms }) {
   const [picture, matte] = await Promise.allSettled([
     fetchBlob(`/image/${index}`, token).then((blob) => decode(blob, {})),
     label ? fetchBlob(`/label/${index}`, token).then((blob) => decode(blob, { colorSpaceConversion: "none" })) : null,
   ]);
-  const answer = { index, picture: null, matte: null, share: null, size: null, labelSize: null, trouble: [] };
+  const answer = { index, picture: null, matte: null, solid: null, share: null, painted: null, paintedView: null, size: null, labelSize: null, trouble: [] };
   const moved = [];
   if (picture.status === "fulfilled") {
     answer.size = picture.value.size;
@@ -23,10 +29,22 @@ onmessage = async ({ data: { index, token, label } }) => {
   } else if (matte.value) {
     answer.labelSize = matte.value.size;
     Object.assign(answer, opacity(matte.value.bitmap));
-    moved.push(answer.matte);
+    moved.push(answer.matte, ...(answer.solid ? [answer.solid] : []));
+  }
+  if (answer.picture) {
+    Object.assign(answer, ahead(answer, terms));
+    moved.push(answer.painted);
   }
   postMessage(answer, moved);
-};
+}
+
+// The whole picture as the stage shows it now.
+function ahead(pixels, { view, width, height, ratio }) {
+  const [w, h] = fit(pixels.picture, width, height);
+  const canvas = new OffscreenCanvas(w, h), layer = new OffscreenCanvas(w, h);
+  paint(canvas.getContext("2d"), layer.getContext("2d"), pixels, { x: 0, y: 0, width: w, height: h }, view, ratio);
+  return { painted: canvas.transferToImageBitmap(), paintedView: view };
+}
 
 async function fetchBlob(address, token) {
   const reply = await fetch(address, { headers: { "X-Sinet-Token": token } });
@@ -51,7 +69,8 @@ async function decode(blob, options) {
   return { bitmap: smaller, size };
 }
 
-// A grey label becomes opacity: white where somebody is, see-through elsewhere.
+// A grey label becomes opacity: white where somebody is, see-through elsewhere. Where it is soft, `solid` is the part
+// above one half, for outlines.
 function opacity(grey) {
   const canvas = new OffscreenCanvas(grey.width, grey.height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -59,12 +78,17 @@ function opacity(grey) {
   grey.close();
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
   const words = new Uint32Array(pixels.data.buffer); // red is the lowest byte on every machine that browsers run on
-  let sum = 0;
+  let sum = 0, isSoft = false;
   for (let at = 0; at < words.length; at++) {
     const value = words[at] & 255;
     sum += value;
+    isSoft ||= value > 0 && value < 255;
     words[at] = ((value << 24) | WHITE) >>> 0;
   }
   context.putImageData(pixels, 0, 0);
-  return { matte: canvas.transferToImageBitmap(), share: sum / 255 / words.length };
+  const matte = canvas.transferToImageBitmap(), share = sum / 255 / words.length;
+  if (!isSoft) return { matte, solid: null, share };
+  for (let at = 0; at < words.length; at++) words[at] = words[at] >>> 24 > 128 ? 0xffffffff : 0;
+  context.putImageData(pixels, 0, 0);
+  return { matte, solid: canvas.transferToImageBitmap(), share };
 }

@@ -14,7 +14,7 @@ const asked = new URLSearchParams(location.search);
 const page = crypto.randomUUID();
 const stage = new Stage($("stage"));
 const talk = new Talk(token, trouble);
-const loader = new Worker("loader.js");
+const loader = new Worker("loader.js", { type: "module" });
 
 let set = null, reviewer = "", counts = null;
 let current = null, shownAt = 0, number = 0, isUndoing = false, poll = 0;
@@ -29,7 +29,7 @@ const loading = new Map(); // index -> cards that wait for the loader
 function card(row) {
   const made = { ...row, pixels: null, isShown: false };
   loading.set(row.index, [...(loading.get(row.index) ?? []), made]);
-  loader.postMessage({ index: row.index, token, label: row.label });
+  loader.postMessage({ index: row.index, token, label: row.label, terms: stage.terms });
   return made;
 }
 
@@ -45,6 +45,8 @@ loader.onmessage = ({ data }) => {
 function close(pixels) {
   pixels?.picture?.close();
   pixels?.matte?.close();
+  pixels?.solid?.close();
+  pixels?.painted?.close();
 }
 
 function forget(gone) {
@@ -227,8 +229,11 @@ function progress() {
   $("progress").max = Math.max(1, total);
   $("progress").value = total - left;
   $("done").textContent = `${left} left of ${total} · ${good} good, ${bad} bad` + (skipped ? `, ${skipped} skipped` : "");
-  $("pace").textContent =
-    pace === null ? "" : `${pace.toFixed(2)} s a picture · ${(1 / Math.max(pace, 0.01)).toFixed(2)}/s · ${span(left * pace)} left`;
+  $("pace").hidden = pace === null;
+  if (pace === null) return;
+  $("each").textContent = `${pace.toFixed(2)} s`;
+  $("rate").textContent = ` a picture · ${(1 / Math.max(pace, 0.01)).toFixed(2)} a second`;
+  $("time-left").textContent = left ? ` · ${span(left * pace)} left` : "";
 }
 
 function percent(share) {
@@ -300,7 +305,8 @@ function finish(summary) {
   const sentence = summary.total
     ? `Of ${summary.total} pictures ${summary.good} are part of the set, ${summary.bad} are left out and ${summary.open} undecided.`
     : "No row of this set is to be looked at. --status kept or all shows others.";
-  tell(summary.total ? "All done" : "Nothing to look at", sentence, ...more);
+  const title = counts.skipped ? "Only what you skipped is left" : "All done";
+  tell(summary.total ? title : "Nothing to look at", sentence, ...more);
 }
 
 function paragraph(sentence) {

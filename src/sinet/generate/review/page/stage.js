@@ -1,30 +1,49 @@
-// Draws one picture with its label: fitted, enlarged or moved, in four views. All work is at the screen's resolution.
+// Where the picture is seen: fitted, enlarged or moved. A picture that comes painted already is put there in one go.
+import { fit, paint, VIEWS } from "./paint.js";
 
-const TINT = "#ff2bd6";
-const VIEWS = ["tint", "outline", "cutout", "picture"];
 const MOST = 24; // screen pixels to one of the picture
-const RING = [[1, 0], [-1, 0], [0, 1], [0, -1], [0.7, 0.7], [-0.7, 0.7], [0.7, -0.7], [-0.7, -0.7]];
+const COARSE = 3; // enlarged as far as this, pixels are to be seen
 
 export class Stage {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
-    this.layer = document.createElement("canvas");
+    this.layer = new OffscreenCanvas(1, 1);
     this.layerContext = this.layer.getContext("2d");
     this.view = "tint";
     this.isPeeking = false;
     this.shown = null;
     this.zoom = 1;
     this.centre = [0.5, 0.5];
+    this.readGround();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.readGround();
+      this.draw();
+    });
     new ResizeObserver(() => this.resize()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     this.resize();
   }
 
+  get ratio() {
+    return devicePixelRatio || 1;
+  }
+
+  // What a painter beside the page must know to paint for this stage.
+  get terms() {
+    return { view: this.view, width: this.canvas.width, height: this.canvas.height, ratio: this.ratio };
+  }
+
+  get isZoomed() {
+    return this.zoom > 1;
+  }
+
+  readGround() {
+    this.ground = getComputedStyle(this.canvas).getPropertyValue("--stage").trim() || "#888";
+  }
+
   resize() {
-    const ratio = devicePixelRatio || 1;
-    const width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
-    const height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
+    const width = Math.max(1, Math.round(this.canvas.clientWidth * this.ratio));
+    const height = Math.max(1, Math.round(this.canvas.clientHeight * this.ratio));
     if (width === this.canvas.width && height === this.canvas.height) return;
     for (const canvas of [this.canvas, this.layer]) Object.assign(canvas, { width, height });
     this.draw();
@@ -57,143 +76,65 @@ export class Stage {
     this.draw();
   }
 
-  get isZoomed() {
-    return this.zoom > 1;
-  }
-
-  // Screen pixels to one of the picture, when all of it is seen.
-  get fitted() {
-    const { picture } = this.shown;
-    return Math.min(this.canvas.width / picture.width, this.canvas.height / picture.height);
-  }
-
   // Enlarge by a factor about a point of the element, or its middle.
   zoomBy(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
     if (!this.shown?.picture) return;
-    const most = Math.max(1, MOST / this.fitted);
-    const zoom = Math.min(most, Math.max(1, this.zoom * factor));
     const before = this.place();
-    const ratio = this.canvas.width / this.canvas.clientWidth;
-    const at = [(x * ratio - before.x) / before.width, (y * ratio - before.y) / before.height];
+    const most = Math.max(1, (MOST * this.zoom) / before.scale);
+    const zoom = Math.min(most, Math.max(1, this.zoom * factor));
+    const [px, py] = [x * this.ratio, y * this.ratio];
+    const at = [(px - before.x) / before.width, (py - before.y) / before.height];
+    const width = (before.width * zoom) / this.zoom, height = (before.height * zoom) / this.zoom;
+    this.centre = [at[0] + (this.canvas.width / 2 - px) / width, at[1] + (this.canvas.height / 2 - py) / height];
     this.zoom = zoom;
-    const width = before.width * (zoom / before.zoom), height = before.height * (zoom / before.zoom);
-    this.centre = [
-      at[0] + (this.canvas.width / 2 - x * ratio) / width,
-      at[1] + (this.canvas.height / 2 - y * ratio) / height,
-    ];
     this.draw();
   }
 
-  // The whole picture, or one pixel of it on one of the screen (three where it is small).
+  // The whole picture, or one pixel of it on one of the screen (three times the size where it is small).
   toggleZoom(x, y) {
     if (!this.shown?.picture) return;
+    const { scale } = this.place();
     if (this.isZoomed) this.fit();
-    else this.zoomBy(this.fitted < 0.8 ? 1 / this.fitted : 3, x, y);
+    else this.zoomBy(scale < 0.8 ? 1 / scale : 3, x, y);
   }
 
   moveBy(dx, dy) {
     if (!this.shown?.picture) return;
     const { width, height } = this.place();
-    const ratio = this.canvas.width / this.canvas.clientWidth;
-    this.centre = [this.centre[0] - (dx * ratio) / width, this.centre[1] - (dy * ratio) / height];
+    this.centre = [this.centre[0] - (dx * this.ratio) / width, this.centre[1] - (dy * this.ratio) / height];
     this.draw();
   }
 
-  // Where the picture lies on the canvas; the centre is kept where no edge comes inside.
+  // Where the picture lies on the canvas; moved no further than its own edges.
   place() {
-    const scale = this.fitted * this.zoom;
-    const width = this.shown.picture.width * scale, height = this.shown.picture.height * scale;
+    const { picture } = this.shown;
+    const [width, height] = fit(picture, this.canvas.width, this.canvas.height).map((side) => side * this.zoom);
     const kept = (centre, side, room) => {
       const half = room / 2 / side;
       return half >= 0.5 ? 0.5 : Math.min(1 - half, Math.max(half, centre));
     };
     this.centre = [kept(this.centre[0], width, this.canvas.width), kept(this.centre[1], height, this.canvas.height)];
     return {
-      x: this.canvas.width / 2 - this.centre[0] * width,
-      y: this.canvas.height / 2 - this.centre[1] * height,
-      width, height, zoom: this.zoom, scale,
+      x: Math.round(this.canvas.width / 2 - this.centre[0] * width),
+      y: Math.round(this.canvas.height / 2 - this.centre[1] * height),
+      width, height, scale: width / picture.width,
     };
   }
 
   draw() {
-    const { canvas, context } = this;
-    context.fillStyle = getComputedStyle(canvas).getPropertyValue("--stage") || "#888";
+    const { canvas, context, shown } = this;
+    context.fillStyle = this.ground;
     context.fillRect(0, 0, canvas.width, canvas.height);
     canvas.classList.toggle("zoomed", this.isZoomed);
-    if (!this.shown?.picture) return;
-    const { picture, matte } = this.shown;
+    if (!shown?.picture) return;
     const place = this.place();
-    context.imageSmoothingEnabled = place.scale < 3; // enlarged further, pixels are to be seen
-    context.imageSmoothingQuality = "medium";
     let view = this.view;
     if (this.isPeeking) view = view === "picture" ? "tint" : "picture";
-    if (!matte) view = "picture";
-    if (view === "cutout") {
-      this.drawChecks(place);
-      this.drawLayer(place, (layer) => {
-        draw(layer, matte, place);
-        layer.globalCompositeOperation = "source-in";
-        draw(layer, picture, place);
-      }, 1);
-      return;
+    const { painted } = shown;
+    if (painted && !this.isZoomed && shown.paintedView === view && painted.width === place.width && painted.height === place.height) {
+      context.drawImage(painted, place.x, place.y);
+    } else {
+      paint(context, this.layerContext, shown, place, view, this.ratio, !this.isZoomed || place.scale < COARSE);
     }
-    draw(context, picture, place);
-    if (view === "tint") this.drawTint(place, 0.42);
-    if (view === "tint" || view === "outline") this.drawRing(place, view === "outline" ? 2.5 : 1.2);
   }
-
-  drawTint(place, strength) {
-    this.drawLayer(place, (layer) => {
-      draw(layer, this.shown.matte, place);
-      fill(layer, TINT);
-    }, strength);
-  }
-
-  // A line just outside of the label, as wide on the screen at any size: the label moved about, less itself.
-  drawRing(place, width) {
-    const thick = width * (devicePixelRatio || 1);
-    this.drawLayer(place, (layer) => {
-      for (const [x, y] of RING) draw(layer, this.shown.matte, place, x * thick, y * thick);
-      layer.globalCompositeOperation = "destination-out";
-      draw(layer, this.shown.matte, place);
-      fill(layer, TINT);
-    }, 1);
-  }
-
-  drawLayer(place, paint, strength) {
-    const layer = this.layerContext;
-    layer.globalCompositeOperation = "source-over";
-    layer.clearRect(0, 0, this.layer.width, this.layer.height);
-    layer.imageSmoothingEnabled = this.context.imageSmoothingEnabled;
-    paint(layer);
-    this.context.globalAlpha = strength;
-    this.context.drawImage(this.layer, 0, 0);
-    this.context.globalAlpha = 1;
-  }
-
-  drawChecks(place) {
-    const side = 12 * (devicePixelRatio || 1);
-    if (this.checks?.side !== side) {
-      const tile = document.createElement("canvas");
-      tile.width = tile.height = side * 2;
-      const context = tile.getContext("2d");
-      for (const [colour, x, y] of [["#8d8d8d", 0, 0], ["#b5b5b5", 1, 0], ["#b5b5b5", 0, 1], ["#8d8d8d", 1, 1]]) {
-        context.fillStyle = colour;
-        context.fillRect(x * side, y * side, side, side);
-      }
-      this.checks = { side, pattern: this.context.createPattern(tile, "repeat") };
-    }
-    this.context.fillStyle = this.checks.pattern;
-    this.context.fillRect(place.x, place.y, place.width, place.height);
-  }
-}
-
-function draw(context, bitmap, place, dx = 0, dy = 0) {
-  context.drawImage(bitmap, place.x + dx, place.y + dy, place.width, place.height);
-}
-
-function fill(layer, colour) {
-  layer.globalCompositeOperation = "source-in";
-  layer.fillStyle = colour;
-  layer.fillRect(0, 0, layer.canvas.width, layer.canvas.height);
 }
