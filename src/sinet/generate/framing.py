@@ -94,8 +94,10 @@ def frame_person(person: Box, size: Size) -> Cut:
 
 
 def clip_box(box: tuple[float, float, float, float], size: Size) -> Box:
-    """The part of a box that lies in a picture, on whole pixels; empty (x1 <= x0 or y1 <= y0) where none does."""
-    return max(round(box[0]), 0), max(round(box[1]), 0), min(round(box[2]), size[1]), min(round(box[3]), size[0])
+    """The part of a box that lies in a picture, on whole pixels; empty (x0 = x1 or y0 = y1) where none does."""
+    x0, x1 = (min(max(round(x), 0), size[1]) for x in (box[0], box[2]))
+    y0, y1 = (min(max(round(y), 0), size[0]) for y in (box[1], box[3]))
+    return x0, y0, x1, y1
 
 
 def overlap(one: Box, other: Box) -> float:
