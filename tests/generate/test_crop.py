@@ -207,7 +207,7 @@ def test_little_of_a_person_is_left_out(add: Add, crop: Callable[..., list[Row]]
     assert {row.cause for row in crop(framings=("half",))} == {"mostly ignored"}
     rgb, wide = scene(portrait, label, (244, 60, 512, False))
     wide[113:238, 425:460] = 128  # a third of the face is open, a good half of the rest a person
-    wide[113:188, 460:516] = 255
+    wide[123:190, 460:513] = 255
     add("face", rgb, wide)
     (row,) = crop(framings=("call",))
     assert (row.status, row.cause) == ("left out", "little person")
