@@ -188,7 +188,7 @@ class _Buckets:
         word = _word(asked, self.part) ^ np.uint16(mask)
         begin, count = self.starts[word], self.starts[word.astype(np.intp) + 1] - self.starts[word]
         ends = np.cumsum(count)
-        at = 0
+        at = 0 if len(ends) and ends[-1] else len(asked)
         while at < len(asked):
             before = int(ends[at - 1]) if at else 0
             stop = max(at + 1, int(np.searchsorted(ends, before + _CHUNK, side="right")))
@@ -197,7 +197,8 @@ class _Buckets:
             skipped = begin[at:stop] - (ends[at:stop] - counts - before)
             second = self.order[np.arange(len(first)) + np.repeat(skipped, counts)]
             ordered = first < second
-            yield first[ordered], second[ordered]
+            if ordered.any():
+                yield first[ordered], second[ordered]
             at = stop
 
 

@@ -78,7 +78,7 @@ PROPERTIES: tuple[Property, ...] = (
         "skin",
         "How light skin comes out (ITA)",
         "Individual typology angle of likely skin pixels in the largest face, on the mask. It is a proxy of light and "
-        "skin together: exposure and white balance move it by more than a class. Use it to see whether a set lacks "
+        "skin together: exposure and white balance move it by more than a class, and grey pictures and coloured light are left out. Use it to see whether a set lacks "
         "faces that come out dark, or light. It must not be used to say anything of a person, to sort people or to "
         "guess their origin.",
         lambda measures: measures.skin,

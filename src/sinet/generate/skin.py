@@ -21,6 +21,8 @@ EDGES = (-90.0, -30.0, 10.0, 28.0, 41.0, 55.0, 90.0)
 """ITA in degrees between the classes, ascending; -90 and 90 lie beyond."""
 MIN_PIXELS = 50
 """With fewer likely skin pixels nothing is said."""
+MIN_YELLOW = 6.0
+"""Skin under white light has a b* of some 8 to 25; less tells of coloured light, where the angle jumps."""
 _MOST_PIXELS = 4096
 
 # sRGB (IEC 61966-2-1) to XYZ, D65.
@@ -37,7 +39,7 @@ def skin_angle(rgb: Rgb8, box: tuple[int, int, int, int], person: Mask | None) -
         person: (H, W) bool; only pixels inside count. None where there is no label.
 
     Returns:
-        Degrees in [-90, 90], or None where there is too little skin in the box, or colour (a grey photograph).
+        Degrees in [-90, 90], or None where there is too little skin in the box, a grey photograph, or coloured light.
     """
     x0, y0, x1, y1 = box
     face = rgb[y0:y1, x0:x1].reshape(-1, 3)
@@ -46,8 +48,7 @@ def skin_angle(rgb: Rgb8, box: tuple[int, int, int, int], person: Mask | None) -
     if len(pixels) < MIN_PIXELS:
         return None
     light, _, blue_yellow = np.median(to_lab(pixels[:: -(-len(pixels) // _MOST_PIXELS)]), axis=0)
-    # Over 90 degrees (bluish): the light is not white, and the angle means nothing.
-    return math.degrees(math.atan2(light - 50, blue_yellow)) if blue_yellow > 0 else None
+    return math.degrees(math.atan2(light - 50, blue_yellow)) if blue_yellow >= MIN_YELLOW else None
 
 
 def _likely_skin(pixels: Rgb8) -> NDArray[np.bool_]:

@@ -149,7 +149,7 @@ def count_rows(listing: Listing, step: str | None) -> dict[str, dict[str, int]]:
     """How many rows (of another folder: pictures) have which status, cause, split, step and licence."""
     if not listing.rows:
         parts = Counter(entry.part for entry in listing.entries)
-        return {"pictures": dict(parts)}
+        return {"split": dict(parts)} if len(parts) > 1 else {}
     columns: dict[str, Iterable[str]] = {
         "status": (row.status for row in listing.rows),
         "cause": (f"{row.status}: {row.cause}" for row in listing.rows if row.cause is not None),

@@ -58,7 +58,7 @@ def render(stats: Sequence[SetStats], thumb: Thumbnail = thumbnail) -> bytes:
         f"<h1>{titles}</h1>",
         _legend(stats) if len(stats) > 1 else "",
         '<div class="sets">',
-        *(_overview(one) for one in stats),
+        *(_overview(one, len(stats) > 1) for one in stats),
         "</div>",
         *(_plots([one.plots[index] for one in stats], stats, thumb) for index in range(len(stats[0].plots))),
     ]
@@ -82,9 +82,10 @@ def _legend(stats: Sequence[SetStats]) -> str:
     return f'<ul class="legend">{keys}</ul>'
 
 
-def _overview(one: SetStats) -> str:
+def _overview(one: SetStats, named: bool) -> str:
     """Counts and heat map of one set."""
-    parts = [f'<section class="set">\n<h2>{text(one.title)}</h2>\n<p class="total">{one.pictures:,} pictures</p>']
+    heading = f"<h2>{text(one.title)}</h2>\n" if named else ""
+    parts = [f'<section class="set">\n{heading}<p class="total">{one.pictures:,} pictures measured</p>']
     if one.heat is not None:
         parts.append(_heat_map(one.heat))
     parts += [_table(heading, counts) for heading, counts in one.counts.items() if counts]
@@ -109,13 +110,13 @@ def _heat_map(heat: AnyArray) -> str:
     """Where people are: a cell is the darker the more pictures have a person there."""
     rows, columns = heat.shape
     cells = "".join(
-        f'<rect x="{x}" y="{y}" width="1.02" height="1.02" fill-opacity="{float(heat[y, x]):.3f}"/>'
+        f'<rect x="{x}" y="{y}" width="1" height="1" fill-opacity="{float(heat[y, x]):.3f}"/>'
         for y in range(rows)
         for x in range(columns)
     )
     high = float(np.max(heat))
     return (
-        f'<figure class="heat"><svg viewBox="0 0 {columns} {rows}" role="img" '
+        f'<figure class="heat"><svg viewBox="0 0 {columns} {rows}" shape-rendering="crispEdges" role="img" '
         f'aria-label="Where people are in the picture">{cells}</svg>'
         f"<figcaption>Where people are: mean mask, every picture stretched to a square. Strongest cell: {high:.0%} of "
         "the pictures.</figcaption></figure>"

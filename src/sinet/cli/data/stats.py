@@ -49,7 +49,7 @@ class Request:
 )
 @click.option("--no-faces", "faces", is_flag=True, flag_value=False, default=True, help="Look for no faces: faster.")
 @click.option(
-    "--examples", metavar="N", type=click.IntRange(0, 20), default=5, show_default=True, help="Pictures for every bar."
+    "--examples", metavar="N", type=click.IntRange(0, 20), default=8, show_default=True, help="Pictures for every bar."
 )
 @click.option("--workers", metavar="N", type=click.IntRange(1), default=1, help="Processes; 1 without.")
 @click.option("--overwrite", is_flag=True, help="Replace PAGE.html where it is there already.")
