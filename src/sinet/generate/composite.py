@@ -34,7 +34,9 @@ MIN_CROP = 0.65
 MORE = 0.25
 """Probability of each further person."""
 TRIES = 4
-"""So many places are tried for each further person, before this one stays away."""
+"""Where there are several people, so many are tried for each of them, and so many places for each further one."""
+GROUP_WIDTH = 0.65
+"""One of several people is at most so wide, as a part of the frame."""
 LEAST = 0.3
 """Strengths are drawn from this part of the greatest one on."""
 
@@ -212,19 +214,22 @@ def _choose_people(sources: _Sources, rng: Generator) -> tuple[list[Item], list[
     while count < options.people and rng.random() < MORE:
         count += 1
     items: list[Item] = []
+    tried: list[str] = []
     layers: list[Layer] = []
     shapes = [str(shape) for shape in rng.permutation(list(ASPECTS))]
-    for _ in range(count):
+    if count > 1:  # wide frames first
+        shapes.sort(key=lambda shape: ASPECTS[shape] <= 1)
+    for _ in range(count if count == 1 else TRIES * count):
         item = sources.people[int(rng.integers(len(sources.people)))]
+        tried.append(item.name)
         flip = bool(rng.random() < 0.5)
         soft = sources.step.foregrounds / "alphas" / f"{item.name}.png"
         person = load_person(item, soft if soft.is_file() else None)
         person = choose_cut(mirrored(person) if flip else person, rng)
-        chosen = _choose_shape(person, shapes, [layer.place for layer in layers], options, rng)
+        others = [layer.place for layer in layers]
+        chosen = _choose_shape(person, shapes, others, GROUP_WIDTH if count > 1 else None, options, rng)
         if chosen is None:
-            if layers:
-                continue
-            raise LeftOutError("does not fit", f"{item.name}: cut off so that this person fits no frame")
+            continue
         shape, place = chosen
         shapes = [shape]
         made: dict[str, object] = {
@@ -235,6 +240,10 @@ def _choose_people(sources: _Sources, rng: Generator) -> tuple[list[Item], list[
         }
         items.append(item)
         layers.append(Layer(person, place, made))
+        if len(layers) == count:
+            break
+    if not layers:
+        raise LeftOutError("does not fit", f"{', '.join(tried)}: cut off so that nobody fits a frame")
     for layer in layers:
         layer.light, layer.blur, layer.noise = (
             float(rng.uniform(LEAST, 1)) * most for most in (options.light, options.blur, options.noise)
@@ -244,13 +253,21 @@ def _choose_people(sources: _Sources, rng: Generator) -> tuple[list[Item], list[
 
 
 def _choose_shape(
-    person: Person, shapes: list[str], others: list[Place], options: CompositeOptions, rng: Generator
+    person: Person,
+    shapes: list[str],
+    others: list[Place],
+    widest: float | None,
+    options: CompositeOptions,
+    rng: Generator,
 ) -> tuple[str, Place] | None:
-    for _ in range(TRIES if others else 1):
-        share = float(rng.uniform(*options.height))
-        for shape in shapes:
-            place = choose_place(person, frame_size(options.size, ASPECTS[shape]), share, rng)
-            if place is not None and shared(place, others) <= MAX_SHARED:
+    """The first shape in which there is room for a person beside the others."""
+    for shape in shapes:
+        frame = frame_size(options.size, ASPECTS[shape])
+        for _ in range(TRIES if others else 1):
+            place = choose_place(person, frame, float(rng.uniform(*options.height)), rng)
+            if place is None or (widest is not None and place.size[1] > widest * frame[1]):
+                continue
+            if shared(place, others) <= MAX_SHARED:
                 return shape, place
     return None
 

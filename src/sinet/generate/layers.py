@@ -76,7 +76,7 @@ def render(
         above, over = _match_person(ground, person, light, layer, rng)
         if shadowed:
             shadow = choose_shadow(layer.place.size[0], not is_grounded(layer.person), rng)
-            layer.made["shadow"] = asdict(shadow)
+            layer.made["shadow"] = {**asdict(shadow), "offset_xy": list(shadow.offset_xy)}
             picture = darken(picture, shadow_map(over, shadow))
         picture = composite(above, picture, over)
         alpha = (over + alpha * (1 - over)).astype(np.float32)

@@ -42,15 +42,15 @@ def choose_place(person: Person, frame: Size, share: float, rng: Generator) -> P
     Args:
         person: who.
         frame: (height, width).
-        share: the height asked for, as a part of the frame's; less where that would be too wide, more where both
-            upper and lower side, or both left and right, cut the person.
+        share: the height asked for, as a part of the frame's; less where that would be too wide or too much enlarged,
+            more where both upper and lower side, or both left and right, cut the person.
         rng: the only source of chance.
     """
     (height, width), (h, w), cuts = frame, person.size, person.cuts
     across, down = cuts.left and cuts.right, cuts.top and cuts.bottom
     beyond = float(rng.uniform(0, BEYOND)) if rng.random() < BEYOND_SHARE else 0.0
     needed = max(width / w if across else 0.0, height / h if down else 0.0)
-    scale = needed or min(share * height / h, width / (w * (1 - beyond)))
+    scale = needed or min(share * height / h, width / (w * (1 - beyond)), MAX_ENLARGED)
     size = max(2, round(h * scale)), max(2, round(w * scale))
     place = Place(_choose_x(person, width, size[1], beyond, rng), _choose_y(person, height, size[0], rng), size)
     return place if scale <= MAX_ENLARGED and _fits(place, person, frame) else None
