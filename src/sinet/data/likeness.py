@@ -3,7 +3,13 @@
 A print is the signs of the 256 slowest waves of a picture (a discrete cosine transform of its grey, stretched onto
 64x64), slowest first. Saving again as JPEG, resizing and brightening change a few bits, cutting off 4 % some more. A
 mirrored picture has the same print with the bits of the odd horizontal waves turned over, so that one print serves
-for both. The first 64 bits find a pair, all 256 confirm it. docs/data-checks.md says how well this works, measured.
+for both. The first 64 bits find a pair, all 256 confirm it.
+
+Measured on 446 portraits of EG1800 against copies made of them, at 12 of 64 and 72 of 256 bits, share found: JPEG at
+quality 30, half the size, 100 pixels high, mirrored, brightened by a fifth: 100 %; cut to 98 %, 96 %, 94 %, 90 % of
+the sides: 99.8 %, 96 %, 60 %, 4 %; cut, mirrored, halved and JPEG together: 99 %. Of the 13.8 million pairs of five
+sets (portraits, street, scenes, interiors) 29 were found, 21 of them rightly; the 8 others are of passport-like
+photographs of different people in one place before one wall. So: a copy is found, a crop to another framing is not.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +27,7 @@ Prints: TypeAlias = NDArray[np.uint64]
 """(n, 4) uint64: one print of 256 bits a row, its slowest 64 waves in the first word."""
 
 NEAR_BITS = 12
-"""Pairs that differ in at most so many of the first 64 bits are looked at: by measurement, see docs/data-checks.md."""
+"""Pairs that differ in at most so many of the first 64 bits are looked at: the measurement above."""
 MAX_NEAR_BITS = 15
 CONFIRM_FACTOR = 6
 """... and they count where at most so many times as many of all 256 bits differ."""
@@ -108,7 +114,7 @@ def near_pairs(
 
     The search is exact, by the pigeonhole principle: the 64 bits are cut into four words of 16, and two prints that
     differ in at most `bits` must differ in few in one of the four. Buckets by word give the pairs; 100,000 prints take
-    seconds where comparing each with each takes minutes.
+    half a minute.
 
     Args:
         prints: (n, 4) uint64.

@@ -54,7 +54,7 @@ class Measures:
         person_share: share of the picture that is person, in [0, 1].
         person_height: height of the box around the mask, as a share of the picture's.
         face_height: height of the largest face, as a share of the picture's; 0 where none was found.
-        people: faces on the mask, or connected parts of it, whichever are more: a lower bound.
+        people: faces on the mask; where there are none, connected parts of it.
         framing: by face height / person height (picture height where there is no label).
         skin: ITA in degrees (`sinet.generate.skin`), of the largest face.
         map: `GRID` of float32, share of each cell that is person.
@@ -173,7 +173,7 @@ def _framing(face_height: float | None, person_height: float) -> Framing | None:
 def _people(faces: Sequence[_Box] | None, person: Mask | None) -> int | None:
     if faces is None and person is None:
         return None
-    return max(len(faces or ()), 0 if person is None else count_bodies(person))
+    return len(faces or ()) or (0 if person is None else count_bodies(person))
 
 
 def count_bodies(person: Mask) -> int:

@@ -53,8 +53,8 @@ PROPERTIES: tuple[Property, ...] = (
     Property(
         "people",
         "How many people",
-        "Faces on the mask, or connected parts of the mask, whichever are more: a lower bound, since people who touch "
-        "and look away count as one.",
+        "Faces on the mask: a lower bound, since who looks away is not counted. Where there is no face, connected parts "
+        "of the mask: people who touch count as one, a person behind a bar may count as two.",
         lambda measures: None if measures.people is None else float(measures.people),
         ("nobody", "1", "2", "3", "4 and more"),
         (-_INF, 1, 2, 3, 4, _INF),
@@ -78,9 +78,9 @@ PROPERTIES: tuple[Property, ...] = (
         "skin",
         "How light skin comes out (ITA)",
         "Individual typology angle of likely skin pixels in the largest face, on the mask. It is a proxy of light and "
-        "skin together: exposure and white balance move it by more than a class, and grey pictures and coloured light are left out. Use it to see whether a set lacks "
-        "faces that come out dark, or light. It must not be used to say anything of a person, to sort people or to "
-        "guess their origin.",
+        "skin together: exposure and white balance move it by more than a class; grey pictures and coloured light are "
+        "left out. Use it to see whether a set lacks faces that come out dark, or light. It must not be used to say "
+        "anything of a person, to sort people or to guess their origin.",
         lambda measures: measures.skin,
         tuple(
             f"{name} ({'under -30' if low == -90 else 'over 55' if high == 90 else f'{low:g} – {high:g}'}°)"
