@@ -53,8 +53,8 @@ PROPERTIES: tuple[Property, ...] = (
     Property(
         "people",
         "How many people",
-        "Faces on the mask: a lower bound, since who looks away is not counted. Where there is no face, connected parts "
-        "of the mask: people who touch count as one, a person behind a bar may count as two.",
+        "Faces on the mask: a lower bound, since who looks away is not counted. Where there is no face, connected "
+        "parts of the mask: people who touch count as one, a person behind a bar may count as two.",
         lambda measures: None if measures.people is None else float(measures.people),
         ("nobody", "1", "2", "3", "4 and more"),
         (-_INF, 1, 2, 3, 4, _INF),
