@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from ray_process import Cluster, running
 
 from sinet.core.architecture import PORTRAIT, Branch, SINetConfig, SqueezeModule, Stage
 
@@ -41,6 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("torch"):
                 item.add_marker(pytest.mark.skip(reason="torch is not installed"))
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Cluster]:
+    """A Ray cluster of two cores for all tests that want one."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("the extra cluster is not installed")
+    with running() as cluster:
+        yield cluster
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sinet.cli.plan import Plan
-    from sinet.pipeline.batch import Job
+    from sinet.pipeline.batch import Item, Job
     from sinet.pipeline.cut import Cut, CutOptions
     from sinet.pipeline.segmenter import Segmenter
 
 HELP = """Cut the person out of photos.
 
 SOURCE is a file, a folder (searched to its bottom), a pattern in quotes such as 'trip/**/*.jpg', or - for a picture
-that is piped in.
+that is piped in. Files and folders, also that of -o, may be addresses such as s3://bucket/trip.
 
 ann.jpg becomes ann.out.png beside it; the folder trip becomes the same tree in trip.out, or in the folder that -o
 names. Two pictures that would share a name (ann.jpg, ann.png) keep their whole names: ann.jpg.png, ann.png.png. What
@@ -57,6 +57,8 @@ class Request:
     as_json: bool
     threads: int
     engine: str
+    workers: int
+    cluster: str | None
     quiet: bool
     verbose: bool
 
@@ -108,12 +110,17 @@ class Request:
 @click.option(
     "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
 )
+@click.option("--workers", metavar="N", type=click.IntRange(1), default=1, help="Processes; 1 by default.")
+@click.option(
+    "--cluster", metavar="ADDRESS", help="A Ray cluster to run on: host:port, auto (the one running here), local."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but failures.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what becomes of every picture.")
 def command(**given: Any) -> int:
     """Cut; the help text is `HELP`."""
     from sinet.cli.plan import make_plan
     from sinet.pipeline.background import Transparent
+    from sinet.pipeline.batch import run_batch, spread_batch
     from sinet.pipeline.segmenter import Segmenter
 
     request = Request(**given)
@@ -123,8 +130,16 @@ def command(**given: Any) -> int:
     if plan.to_stdout and request.as_json:
         raise click.UsageError("--json and the picture both want stdout; name a file with -o.")
     _check_background(request, plan)
+    overwrite = request.overwrite or plan.to_stdout
     segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
-    return _run(plan, request, _work(plan, segmenter, options))
+    if request.cluster is None and request.workers == 1:
+        return _run(plan, request, run_batch(plan.jobs, _work(plan, segmenter, options), overwrite=overwrite))
+    if plan.from_stdin or plan.to_stdout:
+        raise click.UsageError("a pipe carries one picture: leave --workers and --cluster out.")
+    spread = spread_batch(
+        plan.jobs, _Opener(request, options), overwrite=overwrite, workers=request.workers, cluster=request.cluster
+    )
+    return _run(plan, request, spread)
 
 
 def _options(request: Request) -> "CutOptions":
@@ -146,9 +161,10 @@ def _options(request: Request) -> "CutOptions":
 def _check_background(request: Request, plan: "Plan") -> None:
     """Refuse to replace the background's own file."""
     from sinet.core.errors import OutputError
+    from sinet.media.places import is_remote
 
     for job in plan.jobs if request.background else ():
-        if os.path.realpath(job.output) == os.path.realpath(str(request.background)):
+        if not is_remote(job.output) and os.path.realpath(job.output) == os.path.realpath(str(request.background)):
             raise OutputError(f"{job.output}: is the background; give another -o")
 
 
@@ -163,16 +179,32 @@ def _background(request: Request) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour) if opacity else "none"
 
 
-def _work(plan: "Plan", segmenter: "Segmenter", options: "CutOptions") -> "Callable[[Job], Cut]":
+@dataclass(frozen=True)
+class _Opener:
+    """The work of one worker of many; travels to it by pickle."""
+
+    request: Request
+    options: "CutOptions"
+
+    def __call__(self) -> "Callable[[Job], Cut]":
+        from sinet.pipeline.segmenter import Segmenter
+
+        asked = self.request
+        segmenter = Segmenter(asked.model, spec=asked.spec, engine=asked.engine, threads=asked.threads)
+        return _work(None, segmenter, self.options)
+
+
+def _work(plan: "Plan | None", segmenter: "Segmenter", options: "CutOptions") -> "Callable[[Job], Cut]":
+    """What is done with one job; only where a plan is given may it speak of pipes."""
     from sinet.media.image import load_image
     from sinet.media.sinks import encode_image, save_image
     from sinet.pipeline.cut import cut
 
     def work(job: "Job") -> "Cut":
         _check_found(job.source)
-        frame = load_image(sys.stdin.buffer if plan.from_stdin else job.source)
+        frame = load_image(sys.stdin.buffer if plan and plan.from_stdin else job.source)
         result = cut(frame, segmenter, options)
-        if plan.to_stdout:
+        if plan and plan.to_stdout:
             sys.stdout.buffer.write(encode_image(result.pixels, plan.suffix, icc_profile=result.icc_profile))
             sys.stdout.buffer.flush()
         else:
@@ -185,7 +217,10 @@ def _work(plan: "Plan", segmenter: "Segmenter", options: "CutOptions") -> "Calla
 def _check_found(path: "Path") -> None:
     """Say of what a search came upon what `load_image` cannot know of it."""
     from sinet.core.errors import ImageError
+    from sinet.media.places import is_remote
 
+    if is_remote(path):
+        return
     if path.is_symlink() and not path.exists():
         raise ImageError(f"{path}: a link to {path.readlink()}, which is not there; mend the link or delete it")
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
@@ -205,13 +240,12 @@ def _debugged(work: "Callable[[Job], Cut]") -> "Callable[[Job], Cut]":
     return tell
 
 
-def _run(plan: "Plan", request: Request, work: "Callable[[Job], Cut]") -> int:
+def _run(plan: "Plan", request: Request, items: "Iterable[Item]") -> int:
     from sinet.cli.report import Report
-    from sinet.pipeline.batch import run_batch
 
     report = Report(plan, quiet=request.quiet, verbose=request.verbose, silent_stdout=request.as_json)
     try:
-        for item in run_batch(plan.jobs, work, overwrite=request.overwrite or plan.to_stdout):
+        for item in items:
             report.add(item)
     except KeyboardInterrupt:
         report.say(f"stopped after {len(report.items)} of {len(plan.jobs)}; the same command does the rest")

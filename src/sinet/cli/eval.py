@@ -1,26 +1,31 @@
 """`sinet eval`: a model measured on a labelled folder."""
 
 import csv
+import io
 import json
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sinet.data.labelled import Item
-    from sinet.evaluation.accuracy import Averages
+    from sinet.evaluation.accuracy import Averages, Predict, Ruler, Scores
+    from sinet.evaluation.contact import WorstSheet
     from sinet.pipeline.segmenter import Segmenter
 
 HELP = """Measure a model on labelled pictures.
 
-FOLDER holds images/ and masks/ with the same stems: images/ann.jpg belongs to masks/ann.png, a grey picture of the same
-size that is 255 on the person, 0 on the background and 128 where nothing shall count.
+FOLDER, a folder or an address such as s3://bucket/set, holds images/ and masks/ with the same stems: images/ann.jpg
+belongs to masks/ann.png, a grey picture of the same size that is 255 on the person, 0 on the background and 128 where
+nothing shall count. What sinet data made or packed is measured as it is.
 
 Measured is the network's own mask, brought to the picture's size bilinearly; a pixel above 1/2 is person.
 
@@ -54,23 +59,25 @@ QUIET_S, PAUSE_S, TERMINAL_PAUSE_S = 2.0, 10.0, 0.2
 class Request:
     """What was asked for, as it was written."""
 
-    folder: Path
-    names: Path | None
+    folder: str
+    names: str | None
     empty: bool
     model: str | None
     spec: str | None
     engine: str
     threads: int
     refine: bool
-    worst: Path | None
-    per_image: Path | None
+    worst: str | None
+    per_image: str | None
+    workers: int
+    cluster: str | None
     overwrite: bool
     as_json: bool
 
 
 @click.command("eval", help=HELP)
-@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
-@click.option("--list", "names", metavar="FILE", type=click.Path(path_type=Path), help="Measure these names only.")
+@click.argument("folder", metavar="FOLDER", type=click.Path())
+@click.option("--list", "names", metavar="FILE", type=click.Path(), help="Measure these names only.")
 @click.option("--empty", is_flag=True, help="Nobody is in any picture of FOLDER: no masks are needed.")
 @click.option("-m", "--model", metavar="NAME|FILE", help="A model of 'sinet models', or a network's file.")
 @click.option("--spec", metavar="FILE", help="What a network's file expects, where it does not say so itself.")
@@ -81,11 +88,11 @@ class Request:
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
 )
 @click.option("--refine", is_flag=True, help="Measure the mask after its edge is fitted to the picture's edges.")
+@click.option("--worst", metavar="FILE", type=click.Path(), help="Draw the ten worst pictures into this picture.")
+@click.option("--per-image", metavar="FILE.csv", type=click.Path(), help="Write the scores of every picture here.")
+@click.option("--workers", metavar="N", type=click.IntRange(1), default=1, help="Processes; 1 by default.")
 @click.option(
-    "--worst", metavar="FILE", type=click.Path(path_type=Path), help="Draw the ten worst pictures into this picture."
-)
-@click.option(
-    "--per-image", metavar="FILE.csv", type=click.Path(path_type=Path), help="Write the scores of every picture here."
+    "--cluster", metavar="ADDRESS", help="A Ray cluster to run on: host:port, auto (the one running here), local."
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE where it is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
@@ -112,77 +119,100 @@ def command(**given: Any) -> int:
 
 def _measure(request: Request) -> "tuple[Averages, Segmenter]":
     from sinet.data.labelled import find_items
-    from sinet.evaluation.accuracy import Averages, measure
+    from sinet.evaluation.accuracy import Averages, Ruler
     from sinet.evaluation.contact import WorstSheet
+    from sinet.media.places import open_place
     from sinet.media.sinks import check_output, save_image
-    from sinet.pipeline.segmenter import Segmenter
 
     if request.worst is not None:
         check_output(request.worst, False)
-    _check_free(request)
-    samples = find_items(request.folder, request.names, empty=request.empty)
-    segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
-    predict = segmenter.alpha if request.refine else lambda frame: segmenter.probability(frame.rgb)
-    averages, sheet = Averages(), WorstSheet()
-    with _table(request.per_image) as table:
-        for sample in _counted(samples):
-            measured = measure(sample, predict)
-            averages.add(measured.scores)
-            if request.worst is not None:
-                sheet.add(measured)
+    worst, per_image, names = (
+        None if name is None else open_place(name) for name in (request.worst, request.per_image, request.names)
+    )
+    _check_free((worst, per_image), request.overwrite)
+    samples = find_items(open_place(request.folder), names, empty=request.empty)
+    ruler = Ruler(request.model, request.spec, request.engine, request.threads, request.refine)
+    segmenter, predict = ruler.open()
+    averages, sheet = Averages(), None if worst is None else WorstSheet()
+    alone = request.workers == 1 and request.cluster is None
+    scored = _scored(samples, predict, sheet) if alone else _shared(samples, predict, sheet, ruler, request)
+    with _table(per_image) as table:
+        for sample, scores in zip(samples, _counted(scored, len(samples)), strict=True):
+            averages.add(scores)
             if table is not None:
-                table.writerow({"name": measured.name, **asdict(measured.scores)})
-    if request.worst is not None:
-        save_image(sheet.draw(), request.worst)
+                table.writerow({"name": sample.name, **asdict(scores)})
+    if worst is not None and sheet is not None:
+        save_image(sheet.draw(), worst)
     return averages, segmenter
 
 
-def _check_free(request: Request) -> None:
+def _scored(samples: "list[Item]", predict: "Predict", sheet: "WorstSheet | None") -> "Iterator[Scores]":
+    """Score one sample after another here."""
+    from sinet.evaluation.accuracy import measure
+
+    for sample in samples:
+        measured = measure(sample, predict)
+        if sheet is not None:
+            sheet.add(measured)
+        yield measured.scores
+
+
+def _shared(
+    samples: "list[Item]", predict: "Predict", sheet: "WorstSheet | None", ruler: "Ruler", request: Request
+) -> "Iterator[Scores]":
+    """Score the samples elsewhere; those for the sheet are measured once more here, for their pixels do not travel."""
+    from sinet.evaluation.accuracy import measure, spread_scores
+    from sinet.evaluation.contact import worst_of
+
+    seen: list[Scores] = []
+    for scores in spread_scores(samples, ruler, workers=request.workers, cluster=request.cluster):
+        seen.append(scores)
+        yield scores
+    if sheet is not None:
+        for index in worst_of(seen):
+            sheet.add(measure(samples[index], predict))
+
+
+def _check_free(paths: "Iterable[Path | None]", overwrite: bool) -> None:
     from sinet.core.errors import OutputError
 
-    for path in (request.worst, request.per_image):
-        if path is not None and path.exists() and not request.overwrite:
+    for path in paths:
+        if path is not None and path.exists() and not overwrite:
             raise OutputError(f"{path}: is there already; give another name, or --overwrite to replace it")
 
 
 @contextmanager
-def _table(path: Path | None) -> "Iterator[csv.DictWriter[str] | None]":
+def _table(path: "Path | None") -> "Iterator[csv.DictWriter[str] | None]":
     """A table of scores that appears under its name only when it is whole."""
     from sinet.core.errors import OutputError
     from sinet.evaluation.accuracy import Scores
+    from sinet.media.places import is_remote
+    from sinet.media.sinks import save_bytes
 
     if path is None:
         yield None
         return
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        stream = partial.open("w", newline="", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{path}: it cannot be written ({error.strerror}); name a file in a folder of yours"
-        ) from error
-    try:
-        with stream:
-            writer = csv.DictWriter(stream, ["name", *Scores.__dataclass_fields__])
-            writer.writeheader()
-            yield writer
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    if not is_remote(path) and not os.access(path.absolute().parent, os.W_OK):
+        raise OutputError(f"{path}: it cannot be written; name a file in a folder of yours")
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, ["name", *Scores.__dataclass_fields__])
+    writer.writeheader()
+    yield writer
+    save_bytes(stream.getvalue().encode(), path)
 
 
-def _counted(samples: "list[Item]") -> "Iterator[Item]":
-    """The samples, with a word on stderr now and then about how many are done."""
+def _counted(scored: "Iterator[Scores]", total: int) -> "Iterator[Scores]":
+    """The scores, with a word on stderr now and then about how many are done."""
     terminal = sys.stderr.isatty()
     begun = time.monotonic()
     next_s, said = QUIET_S, False
-    for done, sample in enumerate(samples):
+    for done, scores in enumerate(scored, 1):
         elapsed_s = time.monotonic() - begun
         if elapsed_s >= next_s:
             next_s, said = elapsed_s + (TERMINAL_PAUSE_S if terminal else PAUSE_S), True
-            line = f"{done} of {len(samples)}, about {elapsed_s / done * (len(samples) - done):.0f} s left"
+            line = f"{done} of {total}, about {elapsed_s / done * (total - done):.0f} s left"
             click.echo(f"\r{line:<40}" if terminal else line, err=True, nl=not terminal)
-        yield sample
+        yield scores
     if said and terminal:
         click.echo(f"\r{'':<40}\r", err=True, nl=False)
 

@@ -10,6 +10,7 @@ from sinet.cli.sources import Found, find_pictures
 from sinet.cli.targets import beside, check_apart, check_folder, name_outputs
 from sinet.core.errors import ImageError, OutputError
 from sinet.media.image import IMAGE_SUFFIXES
+from sinet.media.places import open_place
 from sinet.media.sinks import check_output
 from sinet.pipeline.batch import Job
 
@@ -69,18 +70,19 @@ def make_plan(sources: Sequence[str], output: str | None, suffix: str | None, ha
 
 
 def _on_disk(sources: Sequence[str], output: str | None, suffix: str) -> Plan:
-    found = find_pictures(sources, IMAGE_SUFFIXES, Path(output) if output else None)
-    if len(sources) == 1 and not found.searched and output and not _is_folder(output):
-        jobs = [Job(found.pictures[0].path, Path(output))]
-        check_folder(Path(output).absolute().parent)
+    target = open_place(output) if output else None
+    found = find_pictures(sources, IMAGE_SUFFIXES, target)
+    if len(sources) == 1 and not found.searched and target and not _is_folder(output):
+        jobs = [Job(found.pictures[0].path, target)]
+        check_folder(target.absolute().parent)
         check_apart(jobs)
         return Plan(jobs, found, suffix, single=True)
-    jobs = name_outputs(found, Path(output) if output else None, suffix)
+    jobs = name_outputs(found, target, suffix)
     if len(sources) == 1 and not found.searched:
         return Plan(jobs, found, suffix, single=True)
     roots = {picture.root for picture in found.pictures}
     root = roots.pop() if len(roots) == 1 else None
-    home = Path(output) if output else beside(root) if root else None
+    home = target or (beside(root) if root else None)
     return Plan(jobs, found, suffix, single=False, home=home)
 
 
@@ -98,9 +100,9 @@ def _piped(sources: Sequence[str], output: str | None, suffix: str) -> Plan:
     if found.searched:
         raise OutputError(f"{sources[0]}: only one picture can go to stdout; name a folder with -o")
     source = Path(PIPE) if from_stdin else found.pictures[0].path
-    target = Path(PIPE) if to_stdout else Path(str(output))
+    target = Path(PIPE) if to_stdout else open_place(str(output))
     return Plan([Job(source, target)], found, suffix, True, from_stdin=from_stdin, to_stdout=to_stdout)
 
 
 def _is_folder(output: str | None) -> bool:
-    return output not in (None, PIPE) and (str(output).endswith(("/", os.sep)) or Path(str(output)).is_dir())
+    return output not in (None, PIPE) and (str(output).endswith(("/", os.sep)) or open_place(str(output)).is_dir())

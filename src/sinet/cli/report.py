@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from sinet.cli.plan import Plan
+from sinet.media.places import is_remote
 from sinet.pipeline.batch import Item
 
 QUIET_S, PAUSE_S = 2.0, 10.0
@@ -112,7 +113,7 @@ class Report:
         """Say where a result lies: its path, byte for byte, on stdout."""
         if not self.silent_stdout:
             self.progress.clear()
-            click.echo(os.fsencode(path))
+            click.echo(str(path) if is_remote(path) else os.fsencode(path))
 
     def summary(self) -> str:
         """One line of counts."""
@@ -138,7 +139,7 @@ class Report:
 
 def _name(path: Path) -> str:
     # A name that is no text in this locale must not stop the sentence that is about it.
-    return os.fsencode(path).decode("utf-8", "replace")
+    return str(path) if is_remote(path) else os.fsencode(path).decode("utf-8", "replace")
 
 
 def _plain(item: Item) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sinet.core.errors import ImageError
+from sinet.media.places import is_remote, open_place, scheme_of
 
 OURS = ".out"
 """The mark in the names of results that lie among their sources."""
@@ -67,19 +68,17 @@ def find_pictures(sources: Sequence[str], suffixes: Collection[str], output: Pat
     search = _Search(suffixes, output)
     several = len(sources) > 1
     for source in sources:
-        path = Path(source)
         if not source:
             raise ImageError("a source is an empty word; give a file, a folder or a pattern")
-        if "://" in source and not path.exists():
-            raise ImageError(f"{source}: an address, not a file; nothing is fetched here, so download it first")
+        path = _open(source)
         if several and search.is_result(path):
             # A shell expands * to what the last run wrote as well. Named alone it is meant.
             search.found.results += 1
         elif _is_folder(path) and not (several and search.is_picture(path)):
             search.look_in(path, Path(path.resolve().name) if several else Path())
-        elif os.path.lexists(path):
+        elif path.is_file() if is_remote(path) else os.path.lexists(path):
             search.add(Picture(path, Path(path.name)))
-        elif glob.has_magic(source):
+        elif glob.has_magic(source) and not is_remote(path):
             search.look_for(source)
         else:
             raise ImageError(_missing(path, sources))
@@ -99,7 +98,7 @@ class _Search:
         except OSError as error:
             raise ImageError(f"{root}: this folder may not be read; change its permissions") from error
         self.found.searched.append(root)
-        self.look_at(inside, lambda path: Picture(path, prefix / path.relative_to(root), root))
+        self.look_at(inside, lambda path: Picture(path, prefix / str(path.relative_to(root)), root))
 
     def look_for(self, pattern: str) -> None:
         root = _fixed_part(pattern)
@@ -157,7 +156,21 @@ class _Search:
     def is_result(self, path: Path) -> bool:
         if self.is_picture(path):
             return Path(path.stem).suffix == OURS
-        return _is_folder(path) and (path.suffix == OURS or (self.output is not None and path.samefile(self.output)))
+        return _is_folder(path) and (path.suffix == OURS or (self.output is not None and _is_one(path, self.output)))
+
+
+def _open(source: str) -> Path:
+    if "://" not in source or os.path.lexists(source):
+        return Path(source)
+    if scheme_of(source) in ("http", "https"):
+        raise ImageError(f"{source}: an address, not a file; nothing is fetched here, so download it first")
+    return open_place(source)
+
+
+def _is_one(first: Path, second: Path) -> bool:
+    if is_remote(first) or is_remote(second):
+        return str(first) == str(second)
+    return first.samefile(second)
 
 
 def _is_folder(path: Path) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sinet.cli.sources import OURS, Found, Picture
 from sinet.core.errors import OutputError
+from sinet.media.places import is_remote
 from sinet.media.sinks import OUTPUT_FORMATS
 from sinet.pipeline.batch import Job
 
@@ -37,7 +38,7 @@ def name_outputs(found: Found, output: Path | None, suffix: str) -> list[Job]:
     homes = {output} if output is not None else {beside(p.root) for p in found.pictures if p.root is not None}
     for home in homes:
         check_folder(home)
-        if any(home.exists() and folder.samefile(home) for folder in found.searched):
+        if any(_is_one_file(folder, home) for folder in found.searched):
             raise OutputError(f"{home}: this is the folder of the sources; give another -o, or leave it out")
     within = output is not None and any(_lies_in(output, folder) for folder in found.searched)
     end = OURS + suffix if within else suffix
@@ -52,6 +53,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         OutputError: saying what stands in the way.
     """
+    if is_remote(folder):  # stores make folders as files are put there
+        return
     existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not existing.is_dir():
         raise OutputError(f"nothing can be written to {folder}, because {existing} is not a folder; give another -o")
@@ -76,10 +79,10 @@ def _paths(pictures: Sequence[Picture], output: Path | None, end: str) -> list[P
 def _path(picture: Picture, output: Path | None, end: str, whole: bool) -> Path:
     name = picture.place.name if whole else picture.place.stem
     if output is not None:
-        return output / picture.place.parent / (name + end)
+        return output.joinpath(*picture.place.parent.parts, name + end)
     if picture.root is None:
         return picture.path.parent / (name + OURS + end)
-    return beside(picture.root) / picture.place.parent / (name + end)
+    return beside(picture.root).joinpath(*picture.place.parent.parts, name + end)
 
 
 def beside(folder: Path) -> Path:
@@ -101,10 +104,10 @@ def check_apart(jobs: Sequence[Job]) -> None:
         OutputError: naming the files.
     """
     # Links count as what they lead to, on both sides: writing follows them.
-    sources = {os.path.realpath(job.source) for job in jobs}
+    sources = {_real(job.source) for job in jobs}
     writers: dict[Path, Path] = {}
     for job in jobs:
-        if os.path.realpath(job.output) in sources or _is_one_file(job.output, job.source):
+        if _real(job.output) in sources or _is_one_file(job.output, job.source):
             raise OutputError(f"{job.output}: the output of {job.source} would replace a source; give another -o")
         other = writers.setdefault(job.output, job.source)
         if other != job.source:
@@ -112,9 +115,17 @@ def check_apart(jobs: Sequence[Job]) -> None:
 
 
 def _is_one_file(first: Path, second: Path) -> bool:
+    if is_remote(first) or is_remote(second):
+        return str(first) == str(second)
     # Names that differ may still be one file, where a file system knows no case.
     return first.exists() and second.exists() and first.samefile(second)
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
+    if is_remote(path) or is_remote(folder):
+        return f"{path}/".startswith(f"{folder}/")
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _real(path: Path) -> str:
+    return str(path) if is_remote(path) else os.path.realpath(path)

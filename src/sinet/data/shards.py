@@ -28,6 +28,7 @@ from sinet.media.sinks import save_bytes
 FORMAT = "sinet-shards-1"
 INDEX_NAME = "index.json"
 MB = 1_000_000
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def pack(
     shards: list[Shard] = []
     done = 0
     try:
-        for name in sorted({row.split for _, row in rows}):
+        for name in SPLITS:
             writer = _Tar(name, size_mb * MB)
             for number, row in order:
                 if row.split != name:
@@ -216,7 +217,7 @@ def read_index(folder: Path) -> Index:
         raise SpecError(f"{path}: not an index of shards ({error}); pack the set again") from error
     if not isinstance(value, dict) or cast("dict[str, object]", value).get("format") != FORMAT:
         raise SpecError(f"{path}: not an index of shards that this version reads ({FORMAT}); pack the set again")
-    return from_plain(Index, value, str(path))
+    return from_plain(Index, cast("object", value), str(path))
 
 
 def members(folder: Path, index: Index) -> Iterator[tuple[SplitName, Sample, dict[str, Member]]]:
@@ -252,12 +253,13 @@ class _Tar:
     """Gathers rows of one split and gives whole tars."""
 
     def __init__(self, split: SplitName, limit: int) -> None:
-        self.split, self.limit, self.number = split, limit, 0
+        self.split: SplitName = split
+        self.limit, self.number = limit, 0
         self._begin()
 
     def _begin(self) -> None:
         self.stream = io.BytesIO()
-        self.tar = tarfile.open(fileobj=self.stream, mode="w", format=tarfile.PAX_FORMAT)
+        self.tar = tarfile.TarFile(fileobj=self.stream, mode="w", format=tarfile.PAX_FORMAT)
         self.samples: list[Sample] = []
 
     def add(self, number: int, row: Row, key: str, folder: Path) -> Iterator[tuple[Shard, bytes]]:

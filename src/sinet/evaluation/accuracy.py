@@ -1,14 +1,17 @@
 """A model against a labelled folder: one picture after another, averages kept as sums, so memory does not grow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from sinet.core import metrics
+from sinet.core.errors import SinetError
 from sinet.core.metrics import PERSON, Label
 from sinet.core.types import Alpha, Frame, Rgb8
 from sinet.data.labelled import Item, load_label
 from sinet.media.image import load_image
+from sinet.pipeline.segmenter import Segmenter
 
 Predict: TypeAlias = Callable[[Frame], Alpha]
 """A picture (H, W) -> Alpha (H, W)."""
@@ -80,6 +83,56 @@ def measure(item: Item, predict: Predict) -> Measured:
     label = load_label(item, frame.size)
     alpha = predict(frame)
     return Measured(item.name, frame.rgb, label, alpha, score(alpha, label))
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """What measures in a worker: the network to open there. Travels by pickle.
+
+    Attributes:
+        model, spec, engine, threads: as for `Segmenter`.
+        refine: measure the mask after its edge is fitted, otherwise the network's own.
+    """
+
+    model: str | Path | None = None
+    spec: str | Path | None = None
+    engine: str = "auto"
+    threads: int = 1
+    refine: bool = False
+
+    def open(self) -> tuple[Segmenter, Predict]:
+        """The network, and what of its answer is measured."""
+        segmenter = Segmenter(self.model, spec=self.spec, engine=self.engine, threads=self.threads)
+        return segmenter, segmenter.alpha if self.refine else lambda frame: segmenter.probability(frame.rgb)
+
+    def open_scores(self) -> Callable[[Item], Scores | SinetError]:
+        """What scores one sample; an error is given, not raised, so that of several the first by order can be told."""
+        _, predict = self.open()
+
+        def scores(item: Item) -> Scores | SinetError:
+            try:
+                return measure(item, predict).scores
+            except SinetError as error:
+                return error
+
+        return scores
+
+
+def spread_scores(
+    items: Sequence[Item], ruler: Ruler, *, workers: int = 1, cluster: str | None = None
+) -> Iterator[Scores]:
+    """The scores of all samples, in their order, by several processes or a cluster (`sinet.pipeline.spread`).
+
+    Raises:
+        ImageError, LabelError: as `measure`, of the first sample that has one.
+        WorkerError: a worker was killed.
+    """
+    from sinet.pipeline.spread import in_order, spread  # one process does without all that these bring along
+
+    for scores in in_order(spread(ruler.open_scores, items, workers=workers, cluster=cluster)):
+        if isinstance(scores, SinetError):
+            raise scores
+        yield scores
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """A contact sheet of the worst pictures: picture, label and prediction side by side, drawn by Pillow alone."""
 
 import heapq
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -8,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sinet.core.metrics import IGNORED, PERSON, person_mask
 from sinet.core.resample import resize_rgb
 from sinet.core.types import Mask, Rgb8, Size
-from sinet.evaluation.accuracy import Measured
+from sinet.evaluation.accuracy import Measured, Scores
 
 TILE: Size = (240, 240)
 """(height, width) of the box into which each of the three views is fitted."""
@@ -17,10 +18,14 @@ PAPER, INK = (32, 32, 36), (235, 235, 235)
 LABEL_COLOUR, PREDICTION_COLOUR, IGNORED_COLOUR = (40, 200, 90), (255, 0, 210), (150, 150, 150)
 
 
+WORST = 10
+"""So many pictures are on the sheet."""
+
+
 class WorstSheet:
     """Keeps the views of the `count` worst pictures seen so far, and no more, however many pass."""
 
-    def __init__(self, count: int = 10) -> None:
+    def __init__(self, count: int = WORST) -> None:
         self._count = count
         self._kept: list[tuple[float, int, Rgb8]] = []
         self._seen = 0
@@ -48,6 +53,11 @@ class WorstSheet:
             left = GAP_PX + index % columns * (width + 2 * GAP_PX)
             sheet[top : top + height, left : left + width] = entry
         return sheet
+
+
+def worst_of(scores: Sequence[Scores]) -> list[int]:
+    """The indices of the pictures that a sheet would keep, in the order of the pictures."""
+    return sorted(heapq.nsmallest(WORST, range(len(scores)), key=lambda index: (scores[index].quality, index)))
 
 
 def _entry(measured: Measured) -> Rgb8:

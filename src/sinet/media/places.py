@@ -7,11 +7,10 @@ written by `sinet.media.sinks.save_bytes` alone.
 """
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeGuard, cast
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from sinet.core.errors import ImageError, MissingExtraError
 
@@ -46,7 +45,7 @@ def open_place(where: str | os.PathLike[str]) -> Path:
     if scheme is None:
         return Path(text)
     if scheme in ("file", "local"):
-        return Path(url2pathname(urlsplit(text).path))
+        return _path_of_file_url(text)
     try:
         upath = import_module("upath")
     except ModuleNotFoundError as error:
@@ -54,9 +53,8 @@ def open_place(where: str | os.PathLike[str]) -> Path:
     try:
         # Other machines write into the same folders: what a listing said once is not believed a second time.
         place = upath.UPath(text.rstrip("/"), use_listings_cache=False)
-        place.fs.info(place.path)
-    except FileNotFoundError:
-        pass  # not there yet
+        with suppress(FileNotFoundError):  # not there yet
+            place.fs.info(place.path)
     except ImportError as error:
         package = DRIVERS.get(scheme, f"the package that opens {scheme}:// ({error})")
         raise ImageError(f"{text}: this kind of address needs one more package; run: pip install {package}") from error
@@ -70,6 +68,13 @@ def open_place(where: str | os.PathLike[str]) -> Path:
             f"{text}: the store refuses ({words}); check the address, the network, and who may read there"
         ) from error
     return cast("Path", place)
+
+
+def _path_of_file_url(text: str) -> Path:
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname  # it brings an HTTP client along, which a cut-out does not wait for
+
+    return Path(url2pathname(urlsplit(text).path))
 
 
 def scheme_of(text: str) -> str | None:

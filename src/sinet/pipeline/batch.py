@@ -6,7 +6,7 @@ begun again does what is left.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -68,6 +68,46 @@ def run_batch(jobs: Iterable[Job], work: Callable[[Job], Cut], *, overwrite: boo
         begun = time.perf_counter()
         item = _attempt(job, work, overwrite)
         yield replace(item, seconds=time.perf_counter() - begun)
+
+
+def spread_batch(
+    jobs: Sequence[Job],
+    open_work: Callable[[], Callable[[Job], Cut]],
+    *,
+    overwrite: bool = False,
+    workers: int = 1,
+    cluster: str | None = None,
+) -> Iterator[Item]:
+    """As `run_batch`, in several processes or on a cluster; the items come in the order of the jobs all the same.
+
+    Args:
+        jobs: what to do.
+        open_work: called once in every worker, gives the `work` of `run_batch`; must survive pickling.
+        overwrite: do a job even where its output exists.
+        workers: as for `sinet.pipeline.spread.spread`.
+        cluster: as for `sinet.pipeline.spread.spread`.
+
+    Yields:
+        One item per job.
+
+    Raises:
+        WorkerError: a worker was killed; what is done is done.
+    """
+    from sinet.pipeline.spread import in_order, spread  # one process does without all that these bring along
+
+    yield from in_order(spread(_Attempts(open_work, overwrite), jobs, workers=workers, cluster=cluster))
+
+
+@dataclass(frozen=True)
+class _Attempts:
+    """Opens the work in a worker, and does each job there as `run_batch` does."""
+
+    open_work: Callable[[], Callable[[Job], Cut]]
+    overwrite: bool
+
+    def __call__(self) -> Callable[[Job], Item]:
+        work = self.open_work()
+        return lambda job: next(run_batch((job,), work, overwrite=self.overwrite))
 
 
 def cut_file(job: Job, segmenter: Segmenter, options: CutOptions) -> Cut:

@@ -172,6 +172,11 @@ def _connected(ray: Any, address: str, workers: int) -> Generator[None]:
         with _own_signals():
             ray.init(address, **options)
     except Exception as error:
+        if _is_refusal(error):
+            raise WorkerError(
+                f"the Ray cluster at {address} refuses this process; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the "
+                "token that the cluster was begun with"
+            ) from error
         raise WorkerError(
             f"no Ray cluster answers at {address} ({_first_line(error)}); check the address, or begin one with: "
             "ray start --head"
@@ -180,6 +185,15 @@ def _connected(ray: Any, address: str, workers: int) -> Generator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """Whether a token was missing or wrong; Ray buries that under a failure to connect."""
+    while error is not None:
+        if "InvalidAuthToken" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @contextmanager
