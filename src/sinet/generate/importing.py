@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from sinet.core.errors import ImageError, LabelError, SpecError
+from sinet.core.errors import ImageError, LabelError
 from sinet.core.metrics import BACKGROUND, Label, check_label
 from sinet.core.records import to_plain
 from sinet.data.formats.entries import Entry, Given, Reading, plain_text
@@ -88,14 +88,14 @@ class ImportStep:
         if entry.problem is not None:
             return self._without(entry, "failed", "no picture", entry.problem)
         try:
-            picture = load_picture(entry.image)
+            picture = load_picture(entry.image, entry.source)
         except ImageError as error:
             return self._without(entry, "failed", "unreadable picture", str(error))
         try:
             given = entry.read(picture.size)
             if given.label is not None:
                 check_label(given.label, picture.size, entry.source)
-        except (LabelError, SpecError) as error:
+        except LabelError as error:
             return self._without(entry, "failed", "bad label", str(error))
         if given.label is None and self.empty == "skip":
             return self._without(entry, "left out", "no annotation", _why(entry, given))

@@ -104,8 +104,9 @@ def run_step(
         OutputError: header, journal or manifest cannot be written.
     """
     header = Header(step.name, json.loads(json.dumps(to_plain(step.settings()))))
-    done = _begin(header, out, overwrite)
+    # First, so that a source that cannot be read leaves no set that was begun.
     sources = step.sources()
+    done = _begin(header, out, overwrite)
     left = [source for source in sources if source not in done]
     journal = _Journal(out)
     statuses = Counter(row.status for source in sources for row in done.get(source, []))

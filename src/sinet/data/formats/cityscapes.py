@@ -63,12 +63,11 @@ def _reader(tree: Tree, mask: str | None, meaning: Label) -> Callable[[Size], Gi
     def read(size: Size) -> Given:
         if mask is None:
             return Given(None)
-        path = tree.path(mask)
-        ids = read_plane(path, indices=True)
+        ids = read_plane(tree.path(mask), mask, indices=True)
         if mask.endswith("_instanceIds.png"):
             # 24003 is the fourth person; a group of people that cannot be told apart is 24.
             ids = np.where(ids >= 1000, ids // 1000, ids)
-        return Given(label_of(ids, meaning, size, str(path), HINT))
+        return Given(label_of(ids, meaning, size, mask, HINT))
 
     return read
 

@@ -86,7 +86,7 @@ class _File:
 
 
 def _file_entries(tree: Tree, name: str, reading: Reading) -> Iterator[Entry]:
-    where = str(tree.path(name))
+    where = name
     content = as_table(read_json(tree.path(name)), where)
     if not {"images", "annotations", "categories"} <= content.keys():
         raise SpecError(f"{where}: no instances file: it needs images, annotations and categories")
@@ -145,6 +145,8 @@ def _reader(file: _File, row: dict[str, Any], annotations: list[Any], name: str)
         try:
             check_size((int(row["height"]), int(row["width"])), size, where)
             return _given(file, annotations, size, where)
+        except SpecError as error:
+            raise LabelError(str(error)) from error
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise LabelError(f"{where}: an annotation lacks something or is of another kind ({error!r})") from error
 
@@ -179,8 +181,8 @@ def _mask(segmentation: Any, size: Size, where: str) -> Mask:
     polygons = [read_polygon(numbers, size, where) for numbers in as_list(segmentation, where)]
     coco = _pycocotools()
     flat = [polygon.ravel().tolist() for polygon in polygons]
-    drawn: Any = coco.decode(coco.merge(coco.frPyObjects(flat, size[0], size[1])))
-    return np.asarray(drawn, np.bool_)
+    packed: dict[str, bytes] = coco.merge(coco.frPyObjects(flat, size[0], size[1]))
+    return coco_mask(packed["counts"].decode("ascii"), size, where)
 
 
 def _pycocotools() -> Any:

@@ -77,11 +77,10 @@ def open_cvat(source: Path, reading: Reading) -> list[Entry]:
     name = source.name if is_file else FILE
     if name not in tree:
         raise SpecError(f"{source}: there is no {name}; unpack what CVAT exported, and give that folder")
-    where = str(tree.path(name))
     root = parse_xml(tree.path(name))
     if root.tag != "annotations" or root.find("track") is not None:
-        raise SpecError(f"{where}: not the form CVAT for images 1.1; choose that one when you export")
-    return once(_entries(tree, root, reading, where))
+        raise SpecError(f"{tree.path(name)}: not the form CVAT for images 1.1; choose that one when you export")
+    return once(_entries(tree, root, reading, name))
 
 
 def _entries(tree: Tree, root: Element, reading: Reading, where: str) -> Iterator[Entry]:

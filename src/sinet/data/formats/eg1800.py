@@ -90,7 +90,7 @@ def _mat_lists(tree: Tree) -> dict[str, SplitName]:
     lists: tuple[tuple[str, SplitName], ...] = (("trainlist", "train"), ("testlist", "test"))
     for name, split in lists:
         if f"{name}.mat" in tree:
-            numbers = read_mat(tree.path(f"{name}.mat"), name)
+            numbers = read_mat(tree.path(f"{name}.mat"), name, f"{name}.mat")
             splits.update({f"{int(number):05}": split for number in numbers.ravel()})
     return splits
 
@@ -101,29 +101,30 @@ def _reader(tree: Tree, mask: str | None) -> Callable[[Size], Given]:
             return Given(None)
         path = tree.path(mask)
         meaning = meaning_of(((1, 1), (255, 255)), ((128, 128),), ((0, 0),))
-        values = one_plane(read_mat(path, KEY), str(path)) if mask.endswith(".mat") else read_plane(path, indices=False)
-        return Given(label_of(values, meaning, size, str(path), HINT))
+        if mask.endswith(".mat"):
+            return Given(label_of(one_plane(read_mat(path, KEY, mask), mask), meaning, size, mask, HINT))
+        return Given(label_of(read_plane(path, mask, indices=False), meaning, size, mask, HINT))
 
     return read
 
 
-def read_mat(path: Path, key: str) -> AnyArray:
+def read_mat(path: Path, key: str, where: str) -> AnyArray:
     """An array of a MATLAB file.
 
     Raises:
         LabelError: it cannot be read, or has no such array.
         MissingExtraError: scipy is not installed.
     """
-    scipy_io = _scipy_io(f"reading {path}")
+    scipy_io = _scipy_io("reading .mat masks")
     try:
         value: object = scipy_io.loadmat(BytesIO(path.read_bytes()), variable_names=[key])[key]
     except KeyError as error:
-        raise LabelError(f"{path}: no array called {key!r} in it; save it under that name") from error
+        raise LabelError(f"{where}: no array called {key!r} in it; save it under that name") from error
     except Exception as error:  # its reader meets damage with almost every exception there is
-        raise LabelError(f"{path}: no MATLAB file that can be read ({error}); save it again as version 7") from error
+        raise LabelError(f"{where}: no MATLAB file that can be read ({error}); save it again as version 7") from error
     array: AnyArray = np.asarray(value)
     if array.dtype.kind not in "buif":
-        raise LabelError(f"{path}: {key!r} is no array of numbers; save the mask alone under that name")
+        raise LabelError(f"{where}: {key!r} is no array of numbers; save the mask alone under that name")
     return array
 
 

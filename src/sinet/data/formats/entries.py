@@ -209,7 +209,13 @@ def once(entries: Iterable[Entry]) -> list[Entry]:
 def _told_plainly(entry: Entry) -> Entry:
     stated = None if entry.licence is None else plain_text(entry.licence)
     problem = None if entry.problem is None else plain_text(entry.problem)
-    return replace(entry, source=plain_text(entry.source), name=plain_text(entry.name), licence=stated, problem=problem)
+    return replace(
+        entry,
+        source=plain_text(entry.source),
+        name=plain_text(entry.name).replace("\\", "_"),
+        licence=stated,
+        problem=problem,
+    )
 
 
 def plain_text(text: str) -> str:

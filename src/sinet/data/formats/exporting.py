@@ -125,7 +125,8 @@ def _write(
         except OutputError:
             raise  # a full disk would fail every row; nothing half-written is left
         except (SinetError, OSError) as error:
-            failed[row.name] = f"{row.name}: {error}"
+            sentence = str(error)
+            failed[row.name] = sentence if row.name in sentence else f"{row.name}: {sentence}"
         each(done, len(rows))
     if len(failed) == len(rows):
         raise LabelError(f"{folder}: no row could be written; the first: {next(iter(failed.values()))}")
@@ -142,7 +143,7 @@ def _add(folder: Path, row: Row, writer: Writer, told: Told) -> None:
             raise ImageError(leads_out(name))
     if "/" in row.name or "\\" in row.name:
         raise ImageError(f"{row.name!r}: a row's name is one word, without folders; make the set again")
-    picture = load_picture(folder / str(row.image), only=writer.only)
+    picture = load_picture(folder / str(row.image), str(row.image), only=writer.only)
     if picture.made_anew:
         told.add(MADE_ANEW)
     label = _label(folder, row, picture.size)

@@ -46,7 +46,7 @@ def open_folders(source: Path, reading: Reading) -> list[Entry]:
     """
     tree = Tree(source)
     if is_set(source):
-        return [_of_row(row, tree) for row in counting_rows(source) if row.status == "kept" and row.image]
+        return once(_of_row(row, tree) for row in counting_rows(source) if row.status == "kept" and row.image)
     entries = once(_found(tree, reading))
     if not entries:
         kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
@@ -93,8 +93,7 @@ def _mask_reader(tree: Tree, mask: str | None, reading: Reading, nobody: bool = 
         if mask is None:
             return Given(np.full(size, BACKGROUND, np.uint8) if nobody else None)
         meaning = meaning_of(reading.person_values, reading.ignored_values, reading.background_values)
-        path = tree.path(mask)
-        return Given(label_of(read_plane(path, indices=False), meaning, size, str(path), HINT))
+        return Given(label_of(read_plane(tree.path(mask), mask, indices=False), meaning, size, mask, HINT))
 
     return read
 

@@ -65,9 +65,8 @@ def open_label_studio(source: Path, reading: Reading) -> list[Entry]:
         raise SpecError(
             f"{source}: {len(files)} JSON files there; give Label Studio's own, with the pictures beside it"
         )
-    where = str(tree.path(files[0]))
-    tasks = as_list(read_json(tree.path(files[0])), where)
-    return once(_entries(tree, tasks, reading, where))
+    tasks = as_list(read_json(tree.path(files[0])), str(tree.path(files[0])))
+    return once(_entries(tree, tasks, reading, files[0]))
 
 
 MARKER = "sinet-export.json"
@@ -139,6 +138,8 @@ def _reader(task: dict[str, Any], reading: Reading, file: str, name: str) -> Cal
                 return Given(None)
             chosen = next((row for row in counting if row.get("ground_truth")), counting[-1])
             return _given(cast("list[dict[str, Any]]", chosen.get("result") or []), reading, size, where)
+        except SpecError as error:
+            raise LabelError(str(error)) from error
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise LabelError(f"{where}: a region lacks something or is of another kind ({error!r})") from error
 
@@ -149,7 +150,7 @@ def _given(results: list[dict[str, Any]], reading: Reading, size: Size, where: s
     labels: dict[Any, list[str]] = {}
     for number, result in enumerate(results):
         # With separate tags for shape and label, two results share an id, and one of them has the labels.
-        labels.setdefault(result.get("id", number), []).extend(_labels_of(result))
+        labels.setdefault(result.get("id", number), []).extend(_labels_of(result, where))
     masks: dict[int, list[Mask]] = {PERSON: [], IGNORED: [], BACKGROUND: []}
     passed: Counter[str] = Counter()
     for number, result in enumerate(results):
@@ -166,9 +167,10 @@ def _given(results: list[dict[str, Any]], reading: Reading, size: Size, where: s
     return Given(paint(size, masks[PERSON], masks[IGNORED]) if drawn or nobody else None, dict(passed))
 
 
-def _labels_of(result: dict[str, Any]) -> list[str]:
-    value = as_table(result.get("value") or {}, "value")
-    return [str(name) for key, names in value.items() if key.endswith("labels") for name in as_list(names, key)]
+def _labels_of(result: dict[str, Any], where: str) -> list[str]:
+    value = as_table(result.get("value") or {}, where)
+    lists = [as_list(names, f"{where}, {key}") for key, names in value.items() if key.endswith("labels")]
+    return [str(name) for names in lists for name in names]
 
 
 def _mask(result: dict[str, Any], value: dict[str, Any], size: Size, where: str) -> Mask:

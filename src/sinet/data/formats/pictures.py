@@ -47,13 +47,14 @@ class Picture:
         return self.content is not self.source
 
 
-def load_picture(path: Path, *, only: str | None = None) -> Picture:
+def load_picture(path: Path, where: str, *, only: str | None = None) -> Picture:
     """Read a picture's file, decode it to see that it is whole, and make it anew where that is needed.
 
     What comes from a lossy file is made anew as JPEG of high quality, anything else as PNG.
 
     Args:
         path: the file.
+        where: what messages call it.
         only: ".jpg" or ".png" where the form takes nothing else.
 
     Raises:
@@ -63,13 +64,13 @@ def load_picture(path: Path, *, only: str | None = None) -> Picture:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file; check the path") from error
+        raise ImageError(f"{where}: no such file; check the path") from error
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({reason(error)}); check who may read it") from error
+        raise ImageError(f"{where}: cannot be read ({reason(error)}); check who may read it") from error
     try:
         frame = load_image(content)
     except ImageError as error:
-        raise ImageError(f"{path}: {str(error).removeprefix('the bytes given: ')}") from error
+        raise ImageError(f"{where}: {str(error).removeprefix('the bytes given: ')}") from error
     kind, plain = _kind(content)
     if plain is not None and only in (None, plain):
         return Picture(content, plain, frame.size, content)
@@ -84,7 +85,13 @@ def _kind(content: bytes) -> tuple[str, str | None]:
     with Image.open(BytesIO(content)) as image:
         kind = image.format or ""
         suffix, modes = _PLAIN.get(kind, (None, set[str]()))
-        upright = image.getexif().get(_ORIENTATION, 1) == 1
         # An MPO is a JPEG with more behind it, which readers of JPEG do not look at.
         single = kind == "MPO" or getattr(image, "n_frames", 1) == 1
-        return kind, suffix if image.mode in modes and upright and single else None
+        return kind, suffix if image.mode in modes and single and _is_upright(image) else None
+
+
+def _is_upright(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION, 1) not in range(2, 9)
+    except Exception:  # damaged EXIF fails in many ways, and then nobody turns the picture
+        return True

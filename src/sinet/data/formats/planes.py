@@ -4,23 +4,29 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from sinet.core.errors import LabelError
 from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label
 from sinet.core.types import AnyArray, Size
 from sinet.data.formats.entries import Values
+from sinet.media.decoders import reason
 from sinet.media.image import MAX_PIXELS
 
 UNKNOWN = 1
 """In a meaning: a value that must not occur."""
 
 
-def read_plane(path: Path, *, indices: bool) -> AnyArray:
+def read_plane(path: Path, where: str, *, indices: bool) -> AnyArray:
     """One plane of a mask's picture, unsigned integers (H, W).
 
     A black-and-white picture has 0 and 255. A picture with a palette gives its indices where they are asked for, or
     where the palette is not grey; otherwise the greys that are seen. Of colours nothing is guessed.
+
+    Args:
+        path: the file.
+        where: what messages call it: its name in the source, since rows never hold paths of a machine.
+        indices: whether a palette's indices are meant.
 
     Raises:
         LabelError: it cannot be read, or has colours or more than 16 bits.
@@ -34,9 +40,11 @@ def read_plane(path: Path, *, indices: bool) -> AnyArray:
             if image.mode == "1":
                 return np.asarray(image.convert("L"))
             values = np.asarray(image)
+    except UnidentifiedImageError as error:
+        raise LabelError(f"{where}: the mask is no picture; save it again as a grey PNG") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise LabelError(f"{path}: the mask cannot be read ({error}); save it again as a grey PNG") from error
-    return one_plane(values, str(path))
+        raise LabelError(f"{where}: the mask cannot be read ({reason(error)}); save it again as a grey PNG") from error
+    return one_plane(values, where)
 
 
 def one_plane(values: AnyArray, where: str) -> AnyArray:

@@ -89,8 +89,7 @@ def _reader(tree: Tree, mask: str | None, meaning: Label) -> Callable[[Size], Gi
     def read(size: Size) -> Given:
         if mask is None:
             return Given(None)
-        path = tree.path(mask)
-        return Given(label_of(read_plane(path, indices=True), meaning, size, str(path), HINT))
+        return Given(label_of(read_plane(tree.path(mask), mask, indices=True), meaning, size, mask, HINT))
 
     return read
 
