@@ -188,3 +188,17 @@ def test_small_things_on_the_screen_in_both_schemes(forty: Path, new_page: Calla
             )
             assert (sum(left[:3]) > 600) == (scheme == "light")
     assert grounds[0] != grounds[1]
+
+
+def test_the_reviewer_is_changed_on_the_page(forty: Path, new_page: Callable[..., Any]) -> None:
+    with served(forty) as (server, _):
+        page = new_page(server.address)
+        press(page, "g")
+        wait_for_decisions(page, forty, 1)
+        page.click("#who")
+        page.fill("#name", "Zoë")
+        page.keyboard.press("Enter")
+        page.wait_for_function("() => document.querySelector('#who').textContent === 'Zoë'")
+        assert press(page, "b") == ["p0038"]
+        decisions = wait_for_decisions(page, forty, 2)
+    assert [decision.reviewer for decision in decisions] == ["ann", "Zoë"]

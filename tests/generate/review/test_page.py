@@ -63,9 +63,15 @@ def test_forty_pictures_at_speed(forty: Path, new_page: Callable[..., Any], reco
 
 def test_the_next_pictures_are_there_before_their_turn(forty: Path, new_page: Callable[..., Any]) -> None:
     with served(forty) as (server, _):
-        page = new_page(server.address)
+        page = new_page("about:blank")
+        fetched: list[str] = []
+        page.on("requestfinished", lambda request: fetched.append(request.url))
+        page.goto(server.address)
         shown_name(page)
-        page.wait_for_timeout(500)
+        for _ in range(200):
+            if sum("/image/" in url or "/label/" in url for url in fetched) == 8:  # this one and three ahead
+                break
+            page.wait_for_timeout(25)
         page.route("**/image/*", lambda route: route.abort())  # from now on nothing can be loaded
         page.route("**/label/*", lambda route: route.abort())
         assert press(page, "g", "g", "g") == ["p0039", "p0038", "p0037"]

@@ -15,6 +15,7 @@ from generate.review.made import made_row, save_made_set, save_pictures
 from sinet.data.decisions import DECISIONS_NAME, read_decisions
 from sinet.data.labelled import find_items
 from sinet.data.rows import Row
+from sinet.generate.review.files import PAGE_FILES
 from sinet.generate.review.server import MAX_BODY_BYTES, TOKEN_HEADER, ReviewServer
 
 ASK = {"page": "page-a", "reviewer": "ann", "have": [], "want": 3}
@@ -133,16 +134,7 @@ def test_every_answer_forbids_scripts_from_elsewhere(caller: Caller) -> None:
 
 
 def test_the_page_holds_no_inline_script_and_no_foreign_address(caller: Caller) -> None:
-    for address in (
-        "/",
-        "/review.js",
-        "/stage.js",
-        "/paint.js",
-        "/talk.js",
-        "/gestures.js",
-        "/loader.js",
-        "/review.css",
-    ):
+    for address in PAGE_FILES:
         status, content = caller.ask(address)
         text = content.decode().replace("http://www.w3.org/2000/svg", "")
         assert status == 200

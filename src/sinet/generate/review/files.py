@@ -9,15 +9,12 @@ from sinet.data.rows import Row
 from sinet.media.image import load_image
 from sinet.media.sinks import encode_image
 
+_SCRIPTS = ("review.js", "stage.js", "paint.js", "gestures.js", "talk.js", "words.js", "loader.js")
+
 PAGE_FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/review.css": ("review.css", "text/css; charset=utf-8"),
-    "/review.js": ("review.js", "text/javascript; charset=utf-8"),
-    "/stage.js": ("stage.js", "text/javascript; charset=utf-8"),
-    "/paint.js": ("paint.js", "text/javascript; charset=utf-8"),
-    "/talk.js": ("talk.js", "text/javascript; charset=utf-8"),
-    "/gestures.js": ("gestures.js", "text/javascript; charset=utf-8"),
-    "/loader.js": ("loader.js", "text/javascript; charset=utf-8"),
+    **{f"/{name}": (name, "text/javascript; charset=utf-8") for name in _SCRIPTS},
 }
 """Address -> the page's own file and its type; nothing else is looked for by name."""
 

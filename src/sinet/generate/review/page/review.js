@@ -2,6 +2,7 @@
 import { listen } from "./gestures.js";
 import { Stage } from "./stage.js";
 import { Refused, Talk } from "./talk.js";
+import { notice, paragraph, percent, span, table } from "./words.js";
 
 const AHEAD = 3; // pictures held ready, decoded
 const UNSENT = 4; // decisions that may wait for the server before keys do
@@ -236,15 +237,6 @@ function progress() {
   $("time-left").textContent = left ? ` · ${span(left * pace)} left` : "";
 }
 
-function percent(share) {
-  return share > 0 && share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`;
-}
-
-function span(seconds) {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-
 function flash(verdict) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   $("flash").dataset.verdict = verdict;
@@ -274,26 +266,11 @@ function stop(error) {
 }
 
 function tell(title, sentence, ...more) {
-  const box = document.createElement("div"), heading = document.createElement("h2"), text = document.createElement("p");
-  heading.textContent = title;
-  text.textContent = sentence;
-  box.append(heading, ...(sentence ? [text] : []), ...more);
-  $("message").replaceChildren(box);
+  $("message").replaceChildren(notice(title, sentence, ...more));
 }
 
 function finish(summary) {
-  const more = [];
-  if (summary.tallies.length) {
-    const table = document.createElement("table");
-    for (const cells of [
-      ["Reviewer", "good", "bad", "skipped", "s a picture"],
-      ...summary.tallies.map((t) => [t.reviewer, t.good, t.bad, t.skipped, t.seconds_each?.toFixed(2) ?? ""]),
-    ]) {
-      const row = table.insertRow();
-      for (const cell of cells) row.append(Object.assign(document.createElement(cells[0] === "Reviewer" ? "th" : "td"), { textContent: cell }));
-    }
-    more.push(table);
-  }
+  const more = summary.tallies.length ? [table(summary.tallies)] : [];
   if (summary.disputed) more.push(paragraph(`${summary.disputed} pictures are disputed; they count as bad.`));
   if (counts.skipped) {
     const button = Object.assign(document.createElement("button"), { type: "button", id: "again" });
@@ -307,10 +284,6 @@ function finish(summary) {
     : "No row of this set is to be looked at. --status kept or all shows others.";
   const title = counts.skipped ? "Only what you skipped is left" : "All done";
   tell(summary.total ? title : "Nothing to look at", sentence, ...more);
-}
-
-function paragraph(sentence) {
-  return Object.assign(document.createElement("p"), { textContent: sentence });
 }
 
 // Keys and buttons --------------------------------------------------------------------------------------------------
