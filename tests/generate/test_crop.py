@@ -16,6 +16,8 @@ from sinet.data.rows import Row, read_rows, sha256
 from sinet.generate.crop import SAME, Crop
 from sinet.generate.framing import overlap
 from sinet.generate.step import run_step
+from sinet.media.places import open_place
+from sinet.media.sinks import save_bytes
 
 Add = Callable[..., None]
 
@@ -254,3 +256,17 @@ def test_two_processes_give_the_same_set(
     assert len(files) > 10
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_addresses_give_the_same_set(
+    add: Add, crop: Callable[..., list[Row]], portrait: Rgb8, mask: AnyArray, people: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("upath", reason="the extra cluster is not installed")
+    add("eileen", *scene(portrait, mask, (300, 88, 512, True)))
+    source, out = open_place("memory://crop-source"), open_place("memory://crop-set")
+    for file in (path for path in people.rglob("*") if path.is_file()):
+        save_bytes(file.read_bytes(), source / str(file.relative_to(people)))
+    run_step(Crop("memory://crop-source"), out)
+    crop()
+    for name in ("manifest.jsonl", "images/eileen-1-close.jpg", "masks/eileen-1-close.png"):
+        assert (out / name).read_bytes() == (tmp_path / "set" / name).read_bytes()

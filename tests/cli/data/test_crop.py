@@ -9,6 +9,7 @@ from PIL import Image
 
 from sinet.__main__ import run
 from sinet.data.rows import read_header, read_rows
+from sinet.generate.crop import Crop
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def test_a_set_and_what_came_of_it(people: Path, tmp_path: Path, capsys: pytest.
     assert all((out / str(row.image)).is_file() and (out / str(row.mask)).is_file() for row in rows if row.image)
     header = read_header(out)
     assert header is not None and header.step == "crop"
+    assert header.settings == Crop("", licence="CC0").settings()  # the defaults stand in two places
     assert str(tmp_path) not in json.dumps(header.settings) + (out / "manifest.jsonl").read_text(encoding="utf-8")
 
 
