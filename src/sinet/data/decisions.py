@@ -52,7 +52,7 @@ def read_decisions(folder: Path) -> list[Decision]:
     if not path.is_file():
         return []
     text = path.read_bytes().decode("utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1].splitlines()
+    whole = text[: text.rfind("\n") + 1].split("\n")[:-1]
     decisions: list[Decision] = []
     for number, line in enumerate(whole, 1):
         where = f"{path}, line {number}"

@@ -134,7 +134,8 @@ def read_rows(folder: Path) -> list[Row]:
     path = folder / MANIFEST_NAME
     if not path.is_file():
         raise LabelError(f"{path}: there is no such file; give a folder that a sinet data step has finished")
-    lines = path.read_bytes().decode("utf-8").splitlines()
+    text = path.read_bytes().decode("utf-8").removesuffix("\n")
+    lines = text.split("\n") if text else []  # splitlines() would also split at U+2028, which a name may hold
     rows = [row_from_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
     names: set[str] = set()
     for row in rows:

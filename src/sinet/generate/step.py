@@ -238,7 +238,7 @@ class _Journal:
         done: dict[str, list[Row]] = {}
         for path in self._files():
             text = path.read_bytes().decode("utf-8", errors="replace")
-            for line in text[: text.rfind("\n") + 1].splitlines():
+            for line in text[: text.rfind("\n") + 1].split("\n")[:-1]:
                 try:
                     entry = json.loads(line)
                     rows = [row_from_line(json.dumps(row), str(path)) for row in entry["rows"]]
