@@ -114,7 +114,7 @@ def near_pairs(
 
     The search is exact, by the pigeonhole principle: the 64 bits are cut into four words of 16, and two prints that
     differ in at most `bits` must differ in few in one of the four. Buckets by word give the pairs; 100,000 prints take
-    half a minute.
+    about a minute.
 
     Args:
         prints: (n, 4) uint64.
