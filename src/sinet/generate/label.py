@@ -14,7 +14,7 @@ from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label, person_mask
 from sinet.core.records import to_plain
 from sinet.core.types import Alpha, Frame, Rgb8, Size
 from sinet.data.rows import Row, Status, sha256
-from sinet.generate.agreement import Consensus, agreement, form_consensus, weighted_mean
+from sinet.generate.agreement import Consensus, form_consensus, weighted_mean
 from sinet.generate.originals import kept_picture
 from sinet.generate.step import list_pictures, row_name
 from sinet.generate.teachers import VIEWS, Teacher, TeacherChoice, TeacherIdentity, View, identify, on_grid
@@ -28,7 +28,7 @@ from sinet.pipeline.segmenter import holds_person
 
 GRID_SIDE = 1024
 """Longest side of the grid on which teachers meet: the input of the largest of them."""
-KEEP, REVIEW = 0.90, 0.75
+KEEP, REVIEW = 0.93, 0.85
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Labelling:
             raise SpecError(f"keep at {high} and review at {low}: both lie in 0..1, and review is not above keep")
         if not 0 <= self.val <= 1:
             raise SpecError(f"a share of {self.val} for validation; give one in 0..1")
-        if len(self.choices) == 1 and "mirrored" not in self.views:
+        if len(self.choices) == 1 and "mirrored" not in (self.choices[0].views or self.views):
             raise SpecError(
                 "one teacher with one view cannot agree with anybody, so nothing would tell good labels from bad ones; "
                 "add the view mirrored, or a second teacher"
@@ -172,25 +172,30 @@ def ask(rgb: Rgb8, teachers: Sequence[Teacher], views: Sequence[View], key: str)
     maps: list[Alpha] = []
     for teacher in teachers:
         try:
-            looks = teacher.looks(rgb, views, key)
+            looks = teacher.looks(rgb, teacher.views or views, key)
         except Exception as error:
             raise ModelError(failure(error, f"teacher {teacher.identity.name}")) from error
         maps = on_grid(looks, size, grid)
         alphas.append(weighted_mean(maps, [1.0] * len(maps)))
         taken.append([look.view for look in looks])
     consensus = form_consensus(alphas, [teacher.identity.weight for teacher in teachers])
-    return (replace(consensus, score=agreement(maps)) if len(teachers) == 1 else consensus), taken
+    if len(teachers) == 1:
+        consensus = replace(consensus, score=form_consensus(maps, [1.0] * len(maps)).score)
+    return consensus, taken
 
 
 def judge(consensus: Consensus, limits: Thresholds, names: Sequence[str]) -> tuple[Status, str | None, str | None]:
-    """What becomes of a picture: status, cause and reason; the last two None where it is kept."""
-    if not holds_person(consensus.alpha):
+    """What becomes of a picture: status, cause and reason; the last two None where it is kept.
+
+    Teachers who find different people in it find nobody together, but what they do is disagree.
+    """
+    if not holds_person(consensus.alpha) and consensus.score >= limits.review:
         share = float(person_mask(consensus.alpha).mean())
         return "left out", "nobody found", f"nobody is found: {share:.1%} of the picture is rather person than not"
     if consensus.score >= limits.keep:
         return "kept", None, None
     told = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, consensus.agreements, strict=True))
-    is_doubtful = consensus.score >= limits.review
+    is_doubtful = consensus.score >= limits.review  # somebody is found, then
     status, limit = ("review", limits.keep) if is_doubtful else ("left out", limits.review)
     wanted = f"agreement of {consensus.score:.3f}, below the {limit:g} that is {'kept' if is_doubtful else 'reviewed'}"
     return status, "teachers disagree", f"{wanted}; with the consensus agree: {told}"

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import numpy as np
 from PIL import Image
 
 from sinet.core.types import Frame
@@ -31,10 +32,7 @@ def kept_picture(content: bytes, frame: Frame) -> tuple[bytes, str]:
         return content, suffix
     rgb = on_paper(frame)
     if frame.icc_profile is not None:
-        converted = convert_to_srgb(Image.fromarray(rgb), frame.icc_profile)
-        buffer = BytesIO()
-        converted.convert("RGB").save(buffer, "PNG")
-        return buffer.getvalue(), ".png"
+        rgb = np.asarray(convert_to_srgb(Image.fromarray(rgb), frame.icc_profile))
     return encode_image(rgb, ".png"), ".png"
 
 

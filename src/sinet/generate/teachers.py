@@ -57,11 +57,13 @@ class TeacherChoice:
         model: a packaged model's name, or a network's file.
         spec: a JSON file with the spec, for a network that carries none.
         weight: how much its word counts, above 0.
+        views: its own ways to look, for a slow one; those of the others where None.
     """
 
     model: str
     spec: str | None = None
     weight: float = 1.0
+    views: "tuple[View, ...] | None" = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ class TeacherIdentity:
         sha256: of the network's file.
         spec_sha256: of how its input is made and its answer read.
         weight: how much its word counts.
+        views: its own ways to look, or None.
     """
 
     name: str
     sha256: str
     spec_sha256: str
     weight: float
+    views: tuple[View, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,29 +101,34 @@ class Look:
 
 
 def parse_teacher(text: str) -> TeacherChoice:
-    """Read `NAME_OR_FILE[:SPEC.json][@WEIGHT]`.
+    """Read `NAME_OR_FILE[:SPEC.json][@WEIGHT[,VIEW,...]]`.
 
     Raises:
         ModelError: the weight is no number above 0, or nothing is named.
+        SpecError: a view is unknown.
     """
-    named, at, weight_text = text.rpartition("@")
-    if not at:
-        named, weight_text = text, "1"
+    named, at, rest = text.rpartition("@")
+    if not at or _is_of_a_path(rest):
+        named, rest = text, "1"
+    weight_text, _, views_text = rest.partition(",")
     try:
         weight = float(weight_text)
     except ValueError:
-        if "." in weight_text and _FILE.match(text):  # an @ in a file's name
-            named, weight = text, 1.0
-        else:
-            raise ModelError(
-                f"{text}: {weight_text!r} is no weight; write @ and a number above 0, or nothing"
-            ) from None
+        weight = 0.0
     if not (0 < weight < float("inf")):
-        raise ModelError(f"{text}: a teacher's weight is a number above 0, not {weight_text}")
+        raise ModelError(f"{text}: {weight_text!r} is no weight; write @ and a number above 0, or nothing")
     if not named:
         raise ModelError(f"{text!r} names no teacher; give a packaged model's name or a network's file")
+    views = views_of(views_text) if views_text else None
     file = _FILE.match(named)
-    return TeacherChoice(file["model"], file["spec"], weight) if file else TeacherChoice(named, None, weight)
+    return (
+        TeacherChoice(file["model"], file["spec"], weight, views) if file else TeacherChoice(named, None, weight, views)
+    )
+
+
+def _is_of_a_path(text: str) -> bool:
+    """Whether what follows an @ is the rest of a file's name, me@home.onnx."""
+    return text.lower().endswith((".onnx", ".tflite", ".safetensors", ".json"))
 
 
 def identify(choices: Sequence[TeacherChoice]) -> list[TeacherIdentity]:
@@ -137,7 +146,7 @@ def identify(choices: Sequence[TeacherChoice]) -> list[TeacherIdentity]:
         name = choice.model if choice.model in catalog().models else found.spec.name
         spec = json.dumps([to_plain(found.spec.preprocess), to_plain(found.spec.output)])
         digests = (hashlib.sha256(content).hexdigest() for content in (found.path.read_bytes(), spec.encode()))
-        identities.append(TeacherIdentity(name, *digests, choice.weight))
+        identities.append(TeacherIdentity(name, *digests, choice.weight, choice.views))
     names = [identity.name for identity in identities]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -163,6 +172,11 @@ class Teacher:
         self._choice = choice
         self._store = None if store is None else store / f"{identity.sha256[:16]}-{identity.spec_sha256[:8]}"
         self._segmenter: Segmenter | None = None
+
+    @property
+    def views(self) -> tuple[View, ...] | None:
+        """Its own ways to look, or None."""
+        return self._choice.views
 
     def open(self) -> None:
         """Load the network now rather than at the first look."""

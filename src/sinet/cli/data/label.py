@@ -12,7 +12,7 @@ from sinet.cli.data.making import Making, make, making_options
 @click.option(
     "--teacher",
     "teachers",
-    metavar="NAME_OR_FILE[:SPEC.json][@WEIGHT]",
+    metavar="NAME_OR_FILE[:SPEC.json][@WEIGHT[,VIEW...]]",
     multiple=True,
     required=True,
     help="A packaged model or a network's file; give it once for each teacher.",
@@ -24,12 +24,10 @@ from sinet.cli.data.making import Making, make, making_options
     show_default=True,
     help="How each looks at a picture; zoom looks closer where the person is small.",
 )
-@click.option("--keep", metavar="SCORE", type=float, help="Agreement from which a picture is kept.  [default: 0.9]")
-@click.option("--review", metavar="SCORE", type=float, help="... from which it waits for a person.  [default: 0.75]")
+@click.option("--keep", metavar="SCORE", type=float, help="Agreement from which a picture is kept.  [default: 0.93]")
+@click.option("--review", metavar="SCORE", type=float, help="... from which it waits for a person.  [default: 0.85]")
 @click.option("--licence", metavar="TEXT", default="none stated", help="What is stated of the pictures.")
-@click.option(
-    "--val", metavar="SHARE", type=float, default=0.0, help="Part that is for validation; 0 without."
-)
+@click.option("--val", metavar="SHARE", type=float, default=0.0, help="Part that is for validation; 0 without.")
 @click.option("--list", "listed", metavar="FILE", help="Only the pictures named here, one a line.")
 @click.option("--skip-list", metavar="FILE", help="Leave out the pictures named here, one a line.")
 @click.option("--store", metavar="FOLDER", help="Keep the teachers' answers here and use those that are there.")
