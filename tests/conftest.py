@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from ray_process import Cluster, running
 
+from ray_process import Cluster, running
 from sinet.core.architecture import PORTRAIT, Branch, SINetConfig, SqueezeModule, Stage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +51,16 @@ def ray_cluster() -> Iterator[Cluster]:
         pytest.skip("the extra cluster is not installed")
     with running() as cluster:
         yield cluster
+
+
+@pytest.fixture
+def s3_store(ray_cluster: Cluster) -> Cluster:
+    """The cluster's process and its workers with a store that speaks S3: `s3://bucket`."""
+    for name in ("moto", "flask", "s3fs", "boto3"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+    ray_cluster.start_store()
+    return ray_cluster
 
 
 @pytest.fixture(autouse=True)

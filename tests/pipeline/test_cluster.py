@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ray_process import Cluster
 
+from ray_process import Cluster
 from sinet.core.errors import ImageError, MissingExtraError, WorkerError
 from sinet.data.rows import MANIFEST_NAME, Row, sha256
 from sinet.generate.step import JOURNAL_NAME, row_name, run_step

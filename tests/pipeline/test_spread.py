@@ -56,7 +56,7 @@ def test_order_is_restored_and_early_results_wait() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(("squares", "error"), [(Squares(bad=3), ImageError), (Squares(lacks_model=True), ModelError)])
 def test_what_is_raised_reaches_the_caller_as_it_is(squares: Squares, error: type[Exception], workers: int) -> None:
-    with pytest.raises(error, match="damaged|nonesuch"):
+    with pytest.raises(error, match=r"damaged|nonesuch"):
         list(spread(squares.open, range(8), workers=workers))
 
 

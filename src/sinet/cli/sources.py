@@ -78,7 +78,9 @@ def find_pictures(sources: Sequence[str], suffixes: Collection[str], output: Pat
             search.look_in(path, Path(path.resolve().name) if several else Path())
         elif path.is_file() if is_remote(path) else os.path.lexists(path):
             search.add(Picture(path, Path(path.name)))
-        elif glob.has_magic(source) and not is_remote(path):
+        elif glob.has_magic(source) and is_remote(path):
+            raise ImageError(f"{source}: a pattern is for files of this machine; give the folder's address instead")
+        elif glob.has_magic(source):
             search.look_for(source)
         else:
             raise ImageError(_missing(path, sources))

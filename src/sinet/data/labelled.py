@@ -19,7 +19,7 @@ from sinet.data.decisions import counting_rows
 from sinet.data.rows import MANIFEST_NAME, SplitName, is_set
 from sinet.data.shards import is_packed, members, read_index
 from sinet.media.image import IMAGE_SUFFIXES
-from sinet.media.places import list_folder
+from sinet.media.places import is_remote, list_folder, read_whole
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def load_label(sample: Item, size: Size) -> Label:
     if sample.mask is None:
         return np.full(size, BACKGROUND, np.uint8)
     try:
-        with Image.open(BytesIO(sample.mask.read_bytes())) as image:
+        with Image.open(BytesIO(read_whole(sample.mask)) if is_remote(sample.mask) else sample.mask) as image:
             values = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise LabelError(f"{sample.mask}: the label cannot be read ({error}); save it again as a grey PNG") from error

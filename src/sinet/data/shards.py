@@ -11,7 +11,6 @@ in the tar; the row keeps its name. The tars hold no times and no owners: the sa
 import hashlib
 import io
 import json
-import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,12 +21,14 @@ from sinet.core.errors import LabelError, OutputError, SpecError
 from sinet.core.records import from_plain, to_plain
 from sinet.data.decisions import counting_rows
 from sinet.data.rows import Header, Row, SplitName, read_header, row_to_line, sha256
-from sinet.media.places import is_remote
+from sinet.media.places import is_remote, read_whole
 from sinet.media.sinks import save_bytes
 
 FORMAT = "sinet-shards-1"
 INDEX_NAME = "index.json"
 MB = 1_000_000
+_RECORD = 10240
+"""A tar is filled up to a whole number of so many bytes."""
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
@@ -258,6 +259,8 @@ class _Tar:
         self._begin()
 
     def _begin(self) -> None:
+        import tarfile  # readers need no more than offsets
+
         self.stream = io.BytesIO()
         self.tar = tarfile.TarFile(fileobj=self.stream, mode="w", format=tarfile.PAX_FORMAT)
         self.samples: list[Sample] = []
@@ -266,7 +269,7 @@ class _Tar:
         """Take a row in; gives the tar before it where that one is full."""
         parts = _parts(row, key, folder)
         # Headers and padding of 512 bytes each, and the end of the tar.
-        needed = sum(len(content) + 3 * 512 for _, _, content in parts) + tarfile.RECORDSIZE
+        needed = sum(len(content) + 3 * 512 for _, _, content in parts) + _RECORD
         if self.samples and self.stream.tell() + needed > self.limit:
             yield from self.end()
         files: dict[str, tuple[str, int, int]] = {}
@@ -304,7 +307,7 @@ def _parts(row: Row, key: str, folder: Path) -> list[tuple[str, str, bytes]]:
         if file is None:
             continue
         try:
-            content = (folder / file).read_bytes()
+            content = read_whole(folder / file)
         except OSError as error:
             raise LabelError(f"{folder / file}: cannot be read ({error}); mend the set, or make it again") from error
         if digest is not None and sha256(content) != digest:

@@ -17,7 +17,7 @@ from sinet.core.errors import ImageError, SinetError
 from sinet.core.types import AnyArray, Frame
 from sinet.media.decoders import Decodable, open_picture, reason
 from sinet.media.pixels import UnknownScaleError, drop_opaque, eight_bits
-from sinet.media.places import is_remote
+from sinet.media.places import is_remote, read_whole
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused by their header, before anything is decoded."""
@@ -180,7 +180,7 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
 
 def _read_place(place: Path, name: str) -> IO[bytes]:
     try:
-        return BytesIO(place.read_bytes())
+        return BytesIO(read_whole(place))
     except Exception as error:  # every kind of place has its own
         raise ImageError(f"{name}: cannot be read ({reason(error)}); check the address and who may read it") from error
 

@@ -104,6 +104,16 @@ def list_folder(folder: Path) -> list[tuple[str, bool]]:
     return sorted((name.rpartition("/")[2], is_folder) for name, is_folder in rows if name != own)
 
 
+def read_whole(place: Path) -> bytes:
+    """A file's bytes, by one request.
+
+    Raises:
+        Exception: whatever the store raises.
+    """
+    at: Any = place
+    return at.fs.cat_file(at.path) if is_remote(place) and hasattr(place, "fs") else place.read_bytes()
+
+
 def write_whole(content: bytes, place: Path) -> None:
     """Write a file at an address, whole or not at all; folders are made.
 

@@ -112,7 +112,7 @@ def check_output(path: str | os.PathLike[str], has_alpha: bool) -> None:
     Raises:
         OutputError: the suffix is unknown, or its format has no transparency.
     """
-    _format_for(Path(path).suffix, has_alpha, str(path))
+    _format_for(Path(str(path)).suffix, has_alpha, str(path))
 
 
 def encode_image(pixels: Alpha8 | Rgb8 | Rgba8, suffix: str, *, icc_profile: bytes | None = None) -> bytes:
