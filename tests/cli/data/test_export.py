@@ -140,3 +140,18 @@ def test_a_manifest_that_leads_out_is_not_followed(made: Path, capsys: pytest.Ca
     assert exporting_to(made, "folders") == 1
     assert capsys.readouterr().err.count("failed: ") == 2
     assert [path.stem for path in (made.parent / "out" / "masks").iterdir()] == ["c"]
+
+
+def test_a_set_at_an_address_is_exported(made: Path) -> None:
+    upath = pytest.importorskip("upath")
+    for path in made.rglob("*"):
+        if path.is_file():
+            target = upath.UPath("memory://exported") / str(path.relative_to(made))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    assert exporting_to(made, "coco", out="local") == 0
+    assert run(["data", "export", "memory://exported", "coco", "-o", str(made.parent / "out")]) == 0
+    names = [path.relative_to(made.parent / "local") for path in (made.parent / "local").rglob("*") if path.is_file()]
+    assert all(
+        (made.parent / "local" / name).read_bytes() == (made.parent / "out" / name).read_bytes() for name in names
+    )

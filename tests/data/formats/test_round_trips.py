@@ -1,5 +1,6 @@
 """The law of the forms: what is exported and imported again is what it was."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data.formats.drawn import Plane, blob, kept, labels, make_set, special
-from sinet.data.formats.exporting import Exported, export_set, read_marker
-from sinet.data.formats.outgoing import Writing
+from sinet.data.formats.exporting import Exported, export_set
+from sinet.data.formats.outgoing import MARKER, Writing
 from sinet.data.formats.table import FORMS
 from sinet.generate.importing import ImportStep
 from sinet.generate.step import run_step
@@ -73,7 +74,7 @@ def test_what_a_form_cannot_say_is_counted(tmp_path: Path, form: str, masks: str
     make_set(tmp_path / "set", special())
     exported, _ = there_and_back(tmp_path, form, masks)
     assert [count for told, count in exported.told.items() if "ignored" in told] == [1]
-    assert read_marker(tmp_path / "out")["told"] == exported.told
+    assert json.loads((tmp_path / "out" / MARKER).read_text())["told"] == exported.told
 
 
 @pytest.mark.parametrize(("form", "kind", "same"), [

@@ -123,10 +123,6 @@ class Tree:
     def __contains__(self, name: str) -> bool:
         return name in self._known
 
-    def has_folder(self, name: str) -> bool:
-        """Whether any file lies in that folder."""
-        return any(known.startswith(f"{name}/") for known in self.names)
-
     def below(self, folder: str) -> list[str]:
         """The files of a folder and of those in it, relative to the root; "" for all."""
         return [name for name in self.names if not folder or name.startswith(f"{folder}/")]

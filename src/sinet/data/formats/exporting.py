@@ -1,6 +1,5 @@
 """A set written in one of the forms: beside its place first, then put there whole."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Collection
@@ -10,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from sinet.core.errors import ImageError, LabelError, OutputError, SinetError
-from sinet.core.metrics import BACKGROUND, Label
+from sinet.core.metrics import BACKGROUND, Label, check_label
 from sinet.core.types import Size
 from sinet.data.decisions import counting_rows
 from sinet.data.formats.entries import inside, leads_out
-from sinet.data.formats.label_studio import MARKER
-from sinet.data.formats.outgoing import Outgoing, Told, Writer, Writing, save_json
+from sinet.data.formats.outgoing import MARKER, Outgoing, Told, Writer, Writing, save_json
 from sinet.data.formats.pictures import load_picture
+from sinet.data.formats.planes import read_plane
 from sinet.data.formats.table import FORMS
-from sinet.data.labelled import Item, load_label
 from sinet.data.rows import Row, Status
 
 MADE_ANEW = "pictures written anew: the form takes no others, or the file was turned or of a rare kind"
@@ -153,7 +151,7 @@ def _add(folder: Path, row: Row, writer: Writer, told: Told) -> None:
 def _label(folder: Path, row: Row, size: Size) -> Label:
     if row.mask is None:
         return np.full(size, BACKGROUND, np.uint8)
-    return load_label(Item(row.name, folder / str(row.image), folder / row.mask), size)
+    return check_label(read_plane(folder / row.mask, row.mask, indices=False), size, row.mask)
 
 
 def _put(partial: Path, out: Path) -> None:
@@ -171,8 +169,3 @@ def _put(partial: Path, out: Path) -> None:
             old.replace(out)
         raise OutputError(f"{out}: cannot be put into its place ({error.strerror}); choose another place") from error
     shutil.rmtree(old, ignore_errors=True)
-
-
-def read_marker(out: Path) -> dict[str, object]:
-    """What an export says of itself."""
-    return json.loads((out / MARKER).read_bytes())

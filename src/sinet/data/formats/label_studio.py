@@ -33,7 +33,7 @@ from sinet.data.formats.entries import (
     read_json,
     stem_name,
 )
-from sinet.data.formats.outgoing import Outgoing, Told, Writing, save_json
+from sinet.data.formats.outgoing import MARKER, Outgoing, Told, Writing, save_json
 from sinet.data.formats.polygons import Polygon, draw, read_polygon, trace
 from sinet.data.rows import SplitName
 from sinet.media.image import IMAGE_SUFFIXES
@@ -67,10 +67,6 @@ def open_label_studio(source: Path, reading: Reading) -> list[Entry]:
         )
     tasks = as_list(read_json(tree.path(files[0])), str(tree.path(files[0])))
     return once(_entries(tree, tasks, reading, files[0]))
-
-
-MARKER = "sinet-export.json"
-"""What `sinet data export` leaves in every folder; no tasks."""
 
 
 def _entries(tree: Tree, tasks: list[Any], reading: Reading, where: str) -> Iterator[Entry]:

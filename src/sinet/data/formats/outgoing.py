@@ -15,6 +15,9 @@ from sinet.data.formats.polygons import EXACT_PX
 from sinet.data.rows import SplitName
 from sinet.media.sinks import save_bytes, save_image
 
+MARKER = "sinet-export.json"
+"""What every export leaves in its folder: the form, and how many pictures; by it the folder may be replaced."""
+
 
 @dataclass(frozen=True)
 class Outgoing:

@@ -1,6 +1,7 @@
-"""A picture's file as other programs read it the way it is seen: its bytes as they are, or made anew where they are
-turned by EXIF or of a rare kind.
-"""  # noqa: D205
+"""A picture's file that every program reads as it is seen.
+
+Its bytes stay as they are; those that EXIF turns, or of a rare kind, are made anew.
+"""
 
 from dataclasses import dataclass
 from io import BytesIO

@@ -71,9 +71,10 @@ def one_plane(values: AnyArray, where: str) -> AnyArray:
 
 
 def meaning_of(person: Values, ignored: Values, background: Values | None) -> Label:
-    """A table of 65536 values -> `PERSON`, `IGNORED`, `BACKGROUND` or `UNKNOWN`; without background values, all
-    others are background.
-    """  # noqa: D205
+    """A table of 65536 values -> `PERSON`, `IGNORED`, `BACKGROUND` or `UNKNOWN`.
+
+    Without background values, all others are background; a value that is said to be two things is the person first.
+    """
     table = np.full(65536, BACKGROUND if background is None else UNKNOWN, np.uint8)
     for value, ranges in ((BACKGROUND, background or ()), (IGNORED, ignored), (PERSON, person)):
         for low, high in ranges:
