@@ -13,8 +13,9 @@ import pytest
 from ray_process import Cluster
 from sinet.core.errors import ImageError, MissingExtraError, OutputError
 from sinet.data.labelled import find_items, load_label
+from sinet.data.packing import pack
 from sinet.data.rows import MANIFEST_NAME, Row, read_rows, sha256
-from sinet.data.shards import INDEX_NAME, pack
+from sinet.data.shards import INDEX_NAME
 from sinet.generate.step import list_pictures, row_name, run_step
 from sinet.media.image import load_image
 from sinet.media.places import is_remote, list_folder, open_place, scheme_of, write_whole

@@ -28,8 +28,8 @@ def command(folder: str, out: str, size_mb: int, split: str | None, shuffle: int
     from typing import cast
 
     from sinet.cli.data.making import Teller
+    from sinet.data.packing import pack
     from sinet.data.rows import SplitName
-    from sinet.data.shards import pack
     from sinet.generate.step import Progress
     from sinet.media.places import open_place
 
