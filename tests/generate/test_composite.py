@@ -261,6 +261,13 @@ def test_a_mirrored_composite_is_the_composite_mirrored(scene: Rgb8, somebody: P
     assert np.abs(rgb.astype(int) - turned[:, ::-1]).max() <= 1
 
 
+def test_a_plain_wall_tells_nothing_of_sharpness(somebody: Person) -> None:
+    layer = layer_of(somebody, 12, 20)
+    layer.blur = 1.0
+    render(np.full((60, 80, 3), (90, 140, 70), np.uint8), [layer], 0.0, rng(), {})
+    assert layer.made["blur_px"] == 0
+
+
 def test_no_rim_of_the_old_background_comes_along() -> None:
     """A red person cut out of blue and laid over blue's opposite, against the composite of the true parts."""
     y, x = np.mgrid[:90, :90].astype(np.float32)

@@ -119,7 +119,8 @@ def _match_person(
     )
     if ground.grey:
         colours = without_colours(colours)
-    gap = missing(estimate_blur(colours, person[1] > FIRM), ground.blur)
+    # Nor does a background without an edge, a plain wall.
+    gap = missing(estimate_blur(colours, person[1] > FIRM), ground.blur) if ground.blur < MAX_BLUR_PX else 0.0
     sigma = min(gap * layer.blur * SOFT_BEHIND, MAX_BLUR_PX)
     colours, alpha, room = defocused(colours, person[1], layer.person.cuts, sigma)
     grain = layer.noise * missing(estimate_noise(colours, alpha > FIRM), ground.noise)
