@@ -16,7 +16,7 @@ VERBS = {
     "info": "Show what a model expects and what it costs.",
     "eval": "Measure a model on labelled pictures.",
     "bench": "Measure latency, stage by stage.",
-    "data": "Make, review, check and convert labelled sets.",
+    "data": "Make, look through, check and convert labelled sets.",
     "train": "Train a network as a recipe says.",
     "doctor": "Check this installation.",
     "completion": "Print the script that completes sinet in a shell.",

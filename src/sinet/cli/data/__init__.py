@@ -5,15 +5,15 @@ import importlib
 import click
 
 VERBS = {
-    "crop": "Crop portraits around faces from labelled pictures.",
-    "label": "Label pictures with one or several teachers.",
-    "review": "Look through labels in the browser: good, bad, skip.",
+    "crop": "Crop portraits around the faces in SOURCE, the labels cut along.",
+    "label": "Label the pictures of the folder SOURCE by what teachers say together.",
+    "review": "Look through the labels of a set in the browser and say of each: good or bad.",
     "composite": "Put people over new backgrounds.",
     "import": "Read other tools' labels into a set.",
-    "export": "Write a set in other tools' forms.",
-    "check": "Find what is wrong with a set.",
-    "stats": "Show what is in a set, as a page.",
-    "shard": "Pack a set into tar files for training at scale.",
+    "export": "Write a set in another tool's form.",
+    "check": "Find what is wrong with labelled folders.",
+    "stats": "Show what is in a set, as a page with plots and pictures.",
+    "shard": "Pack a set into tar files in WebDataset's form.",
 }
 """Verb -> the line that the group's help says of it."""
 
