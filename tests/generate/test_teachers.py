@@ -87,7 +87,7 @@ def test_who_a_teacher_is_follows_from_its_file_and_spec(tmp_path: Path) -> None
     spec: dict[str, Any] = {
         "name": "own",
         "preprocess": {
-            "size": [8, 8], "layout": "nchw", "colour_order": "rgb", "mean": [0.0, 0.0, 0.0], "std": [255.0, 255.0, 255.0]
+            "size": [8, 8], "layout": "nchw", "colour_order": "rgb", "mean": [0.0] * 3, "std": [255.0] * 3
         },
         "output": {"layout": "nchw", "activation": "identity", "person_channel": 0},
         "licence": "MIT", "origin": "a test", "network": None,

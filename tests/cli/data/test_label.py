@@ -24,7 +24,7 @@ def folder(desk: Path, person: bytes, wall: bytes) -> Path:
 def test_a_folder_becomes_a_set(folder: Path, sinet: Sinet, person: bytes) -> None:
     done = sinet(
         "data", "label", "photos", "-o", "set", "--teacher", "portrait-5@2", "--teacher", "portrait-wide",
-        "--licence", "mine", "--json",
+        "--licence", "mine", "--json", "--keep", "0.8", "--review", "0.5",
     )  # fmt: skip
     assert done.returncode == 1, done.stderr  # the torn one
     rows = {row.name: row for row in read_rows(folder / "set")}
