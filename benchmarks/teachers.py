@@ -23,7 +23,8 @@ from sinet.data.labelled import Item, find_items, load_label
 from sinet.data.rows import sha256
 from sinet.evaluation.accuracy import Averages, Scores, score
 from sinet.generate.agreement import form_consensus, weighted_mean
-from sinet.generate.teachers import VIEWS, Teacher, View, identify, on_grid, parse_teacher, views_of
+from sinet.generate.teachers import Teacher, identify, parse_teacher
+from sinet.generate.views import VIEWS, View, on_grid, views_of
 from sinet.media.image import load_image
 from sinet.media.sinks import save_bytes
 from sinet.native.blend import on_paper
@@ -117,7 +118,7 @@ def pictures(items: Sequence[Item], teachers: dict[str, Teacher]) -> Iterator[tu
         maps: Maps = {}
         for name, teacher in teachers.items():
             looks = teacher.looks(rgb, teacher.views or VIEWS, key)
-            given = on_grid(looks, size, size)
+            given = on_grid(looks, rgb, size)
             maps[name] = {look.view: alpha for look, alpha in zip(looks, given, strict=True)}
         yield item, rgb, maps
 

@@ -91,7 +91,7 @@ def test_agreement_decides_what_is_kept_reviewed_and_left_out(pictures: Path) ->
     }
     assert rows["agreed"].score == 1 and rows["agreed"].reason is None
     doubtful = rows["doubtful"]
-    assert doubtful.score is not None and 0.85 <= doubtful.score < 0.93
+    assert doubtful.score is not None and 0.85 <= doubtful.score < 0.94
     assert f"{doubtful.score:.3f}" in str(doubtful.reason) and "green" in str(doubtful.reason)
     assert "doubtful.png" in str(doubtful.reason)
 

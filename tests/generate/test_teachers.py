@@ -10,17 +10,8 @@ from numpy.typing import NDArray
 
 from sinet.core.errors import ModelError, SpecError
 from sinet.generate import teachers
-from sinet.generate.teachers import (
-    VIEWS,
-    Teacher,
-    TeacherChoice,
-    TeacherIdentity,
-    identify,
-    on_grid,
-    parse_teacher,
-    views_of,
-    zoom_box,
-)
+from sinet.generate.teachers import Teacher, TeacherChoice, TeacherIdentity, identify, parse_teacher
+from sinet.generate.views import VIEWS, on_grid, views_of, zoom_box
 from sinet.native.resize import resize_map
 
 SIDE = 32
@@ -31,13 +22,14 @@ class Red:
     """A network that finds what is red, at 32x32."""
 
     calls = 0
+    side = SIDE
 
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
     def coarse(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         Red.calls += 1
-        return resize_map(np.ascontiguousarray(rgb[..., 0].astype(np.float32) / 255), (SIDE, SIDE))
+        return resize_map(np.ascontiguousarray(rgb[..., 0].astype(np.float32) / 255), (Red.side, Red.side))
 
 
 @pytest.fixture
@@ -117,15 +109,25 @@ def test_a_mirrored_look_is_turned_back(red: Teacher) -> None:
     assert looks[0].answer[:, : SIDE // 2].sum() > 10 * looks[0].answer[:, SIDE // 2 :].sum()
 
 
-def test_zoom_sees_a_distant_person_more_finely_and_in_its_place(red: Teacher) -> None:
-    rgb = picture(70, 60, 91, 69)
+def test_zoom_sees_a_distant_person_more_finely_and_in_its_place(red: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Red, "side", 300)  # too fine to be refined, which would hide the difference
+    rgb = picture(700, 600, 910, 690, (1200, 960))
     truth = rgb[..., 0].astype(np.float32) / 255
     looks = red.looks(rgb, VIEWS, "k")
     assert [look.view for look in looks] == list(VIEWS)
     box = looks[2].box
-    assert box.top <= 70 and box.left <= 60 and box.bottom >= 91 and box.right >= 69
-    whole, _, closer = on_grid(looks, (120, 96), (120, 96))
+    assert box.top <= 700 and box.left <= 600 and box.bottom >= 910 and box.right >= 690
+    whole, _, closer = on_grid(looks, rgb, (1200, 960))
     assert np.abs(closer - truth).sum() < 0.5 * np.abs(whole - truth).sum()
+
+
+def test_a_coarse_answer_gets_the_edges_of_the_picture(red: Teacher) -> None:
+    rgb = picture(23, 17, 101, 71)
+    truth = rgb[..., 0].astype(np.float32) / 255
+    (look,) = red.looks(rgb, ("whole",), "k")
+    (refined,) = on_grid([look], rgb, (120, 96))
+    enlarged = resize_map(look.answer.astype(np.float32), (120, 96))
+    assert np.abs(refined - truth).sum() < 0.7 * np.abs(enlarged - truth).sum()
 
 
 def test_zoom_is_left_out_where_it_brings_nothing(red: Teacher) -> None:

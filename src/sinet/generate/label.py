@@ -17,7 +17,8 @@ from sinet.data.rows import Row, Status, sha256
 from sinet.generate.agreement import Consensus, form_consensus, weighted_mean
 from sinet.generate.originals import kept_picture
 from sinet.generate.step import list_pictures, row_name
-from sinet.generate.teachers import VIEWS, Teacher, TeacherChoice, TeacherIdentity, View, identify, on_grid
+from sinet.generate.teachers import Teacher, TeacherChoice, TeacherIdentity, identify
+from sinet.generate.views import VIEWS, View, on_grid
 from sinet.media.image import load_image
 from sinet.media.sinks import encode_image, save_bytes
 from sinet.native.blend import on_paper
@@ -26,9 +27,12 @@ from sinet.pipeline.batch import failure
 from sinet.pipeline.refine import refine
 from sinet.pipeline.segmenter import holds_person
 
-GRID_SIDE = 1024
+MEETING_SIDE = 1024
 """Longest side of the grid on which teachers meet: the input of the largest of them."""
-KEEP, REVIEW = 0.93, 0.85
+KEEP, REVIEW = 0.94, 0.85
+"""Measured by benchmarks/teachers.py on 235 pictures with hand-made masks (EG1800's validation part, every eighth of
+CCP), with MediaPipe's two, ours and U2-Net as teachers: 90 % of the pictures score 0.94 or more, and of these 1.9 %
+have a foreground IoU under 0.9, against 4.7 % of all. One picture scores less than 0.85."""
 
 
 @dataclass(frozen=True)
@@ -159,14 +163,13 @@ class Labelling:
 def ask(rgb: Rgb8, teachers: Sequence[Teacher], views: Sequence[View], key: str) -> tuple[Consensus, list[list[View]]]:
     """What teachers say together of one picture, and the views that each took.
 
-    They meet on the picture's own grid, or one of `GRID_SIDE` where it is larger. Of one teacher alone the score is the
-    agreement of its views.
+    They meet on the picture's own grid, or one of `MEETING_SIDE` where it is larger. Of one teacher alone the score is
+    the agreement of its views.
 
     Raises:
         SinetError: a teacher fails; the message names it.
     """
-    size = (rgb.shape[0], rgb.shape[1])
-    grid = meeting_grid(size)
+    grid = meeting_grid((rgb.shape[0], rgb.shape[1]))
     alphas: list[Alpha] = []
     taken: list[list[View]] = []
     maps: list[Alpha] = []
@@ -175,7 +178,7 @@ def ask(rgb: Rgb8, teachers: Sequence[Teacher], views: Sequence[View], key: str)
             looks = teacher.looks(rgb, teacher.views or views, key)
         except Exception as error:
             raise ModelError(failure(error, f"teacher {teacher.identity.name}")) from error
-        maps = on_grid(looks, size, grid)
+        maps = on_grid(looks, rgb, grid)
         alphas.append(weighted_mean(maps, [1.0] * len(maps)))
         taken.append([look.view for look in looks])
     consensus = form_consensus(alphas, [teacher.identity.weight for teacher in teachers])
@@ -207,8 +210,8 @@ def share_of(source: str) -> float:
 
 
 def meeting_grid(size: Size) -> Size:
-    """The grid on which teachers meet for a picture of `size`: its shape, at most `GRID_SIDE` on the longer side."""
-    scale = min(1.0, GRID_SIDE / max(size))
+    """The grid on which teachers meet for a picture of `size`: its shape, at most `MEETING_SIDE` on the longer side."""
+    scale = min(1.0, MEETING_SIDE / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 

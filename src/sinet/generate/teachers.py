@@ -5,7 +5,6 @@ box around what the first look found, so that a distant person gets all of the n
 half precision whether they are stored or not, so that a run with a store gives the same as a run without.
 """
 
-import hashlib
 import json
 import re
 import zipfile
@@ -13,40 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sinet.core.errors import ModelError, SpecError
+from sinet.core.errors import ModelError
 from sinet.core.records import to_plain
-from sinet.core.types import Alpha, Rgb8, Size
+from sinet.core.types import Alpha, Rgb8
+from sinet.data.rows import sha256
+from sinet.generate.views import Box, Look, View, views_of, zoom_box
 from sinet.media.sinks import save_bytes
-from sinet.native.resize import resize_map
 from sinet.pipeline.segmenter import Segmenter
 from sinet.runtime.catalog import catalog, find_model
 
-View: TypeAlias = Literal["whole", "mirrored", "zoom"]
-VIEWS: tuple[View, ...] = ("whole", "mirrored", "zoom")
-"""The ways to look at a picture, in the order in which they are taken."""
-
-ZOOM_MARGIN = 0.15
-"""Added around the person on each side, as a part of the box's longer side."""
-ZOOM_SHAPE = 0.5
-"""A box narrower than this part of its longer side is widened: networks stretch their input to a square."""
-ZOOM_AREA = 0.6
-"""A box of a larger part of the picture than this is not looked at: it would bring little that is new."""
-
 _FILE = re.compile(r"^(?P<model>.+?\.(?:onnx|tflite|safetensors))(?::(?P<spec>.+))?$", re.IGNORECASE)
-
-
-class Box(NamedTuple):
-    """A part of a picture in pixels, the ends not included."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
 
 
 @dataclass(frozen=True)
@@ -63,7 +42,7 @@ class TeacherChoice:
     model: str
     spec: str | None = None
     weight: float = 1.0
-    views: "tuple[View, ...] | None" = None
+    views: tuple[View, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,21 +62,6 @@ class TeacherIdentity:
     spec_sha256: str
     weight: float
     views: tuple[View, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What one view gave.
-
-    Attributes:
-        view: which.
-        answer: (h, w) float16 in [0, 1] at the network's size, upright: a mirrored view is turned back.
-        box: the part of the picture it covers.
-    """
-
-    view: View
-    answer: NDArray[np.float16]
-    box: Box
 
 
 def parse_teacher(text: str) -> TeacherChoice:
@@ -145,8 +109,8 @@ def identify(choices: Sequence[TeacherChoice]) -> list[TeacherIdentity]:
         found = find_model(choice.model, choice.spec)
         name = choice.model if choice.model in catalog().models else found.spec.name
         spec = json.dumps([to_plain(found.spec.preprocess), to_plain(found.spec.output)])
-        digests = (hashlib.sha256(content).hexdigest() for content in (found.path.read_bytes(), spec.encode()))
-        identities.append(TeacherIdentity(name, *digests, choice.weight, choice.views))
+        file_sha256, spec_sha256 = sha256(found.path.read_bytes()), sha256(spec.encode())
+        identities.append(TeacherIdentity(name, file_sha256, spec_sha256, choice.weight, choice.views))
     names = [identity.name for identity in identities]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -243,72 +207,3 @@ def _read_answer(path: Path, box: Box) -> NDArray[np.float16] | None:
             return stored["answer"].astype(np.float16) if tuple(stored["box"]) == tuple(box) else None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-
-
-def zoom_box(answer: NDArray[np.float16], size: Size) -> Box | None:
-    """The box around what a first look found, with a margin; None where it is large or nothing was found.
-
-    Args:
-        answer: (h, w) float16 in [0, 1], a look at the whole picture.
-        size: (height, width) of the picture.
-    """
-    found = answer > 0.5
-    if not found.any():
-        return None
-    spans: list[tuple[float, float]] = []
-    for axis, side in ((1, size[0]), (0, size[1])):
-        hit = np.flatnonzero(found.any(axis=axis))
-        cell = side / found.shape[1 - axis]
-        spans.append((float(hit[0]) * cell, float(hit[-1] + 1) * cell))
-    longer = max(end - begin for begin, end in spans)
-    ends: list[tuple[int, int]] = []
-    for (begin, end), side in zip(spans, size, strict=True):
-        length = max(end - begin, ZOOM_SHAPE * longer) + 2 * ZOOM_MARGIN * longer
-        middle = (begin + end) / 2
-        ends.append((max(0, round(middle - length / 2)), min(side, round(middle + length / 2))))
-    (top, bottom), (left, right) = ends
-    if bottom - top < 2 or right - left < 2 or (bottom - top) * (right - left) > ZOOM_AREA * size[0] * size[1]:
-        return None
-    return Box(top, left, bottom, right)
-
-
-def on_grid(looks: Sequence[Look], size: Size, grid: Size) -> list[Alpha]:
-    """Bring looks to one grid.
-
-    Args:
-        looks: from `Teacher.looks`, the one at the whole picture among them.
-        size: (height, width) of the picture.
-        grid: (height, width) of the grid, the picture's shape.
-
-    Returns:
-        One (h, w) float32 in [0, 1] per look. Outside its box a look says what the one at the whole picture said.
-    """
-    whole = next(look for look in looks if look.view == "whole")
-    base = resize_map(whole.answer.astype(np.float32), grid)
-    maps: list[Alpha] = []
-    for look in looks:
-        if look.view == "whole":
-            maps.append(base)
-        elif look.box == whole.box:
-            maps.append(resize_map(look.answer.astype(np.float32), grid))
-        else:
-            top, bottom = (round(end * grid[0] / size[0]) for end in (look.box.top, look.box.bottom))
-            left, right = (round(end * grid[1] / size[1]) for end in (look.box.left, look.box.right))
-            bottom, right = max(bottom, top + 1), max(right, left + 1)
-            closer = base.copy()
-            closer[top:bottom, left:right] = resize_map(look.answer.astype(np.float32), (bottom - top, right - left))
-            maps.append(closer)
-    return maps
-
-
-def views_of(text: str) -> tuple[View, ...]:
-    """Read `whole,mirrored,zoom`: the whole picture is always looked at.
-
-    Raises:
-        SpecError: a word that is no view.
-    """
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    unknown = [word for word in words if word not in VIEWS]
-    if unknown:
-        raise SpecError(f"{unknown[0]!r} is no view; the known ones are {', '.join(VIEWS)}")
-    return tuple(view for view in VIEWS if view == "whole" or view in words)

@@ -24,7 +24,7 @@ from sinet.cli.data.making import Making, make, making_options
     show_default=True,
     help="How each looks at a picture; zoom looks closer where the person is small.",
 )
-@click.option("--keep", metavar="SCORE", type=float, help="Agreement from which a picture is kept.  [default: 0.93]")
+@click.option("--keep", metavar="SCORE", type=float, help="Agreement from which a picture is kept.  [default: 0.94]")
 @click.option("--review", metavar="SCORE", type=float, help="... from which it waits for a person.  [default: 0.85]")
 @click.option("--licence", metavar="TEXT", default="none stated", help="What is stated of the pictures.")
 @click.option("--val", metavar="SHARE", type=float, default=0.0, help="Part that is for validation; 0 without.")
@@ -54,7 +54,8 @@ def command(
     is left out, each with its reason. For a network of others give its file and a spec: isnet.onnx:isnet.json
     """
     from sinet.generate.label import Labelling, Thresholds
-    from sinet.generate.teachers import parse_teacher, views_of
+    from sinet.generate.teachers import parse_teacher
+    from sinet.generate.views import views_of
     from sinet.media.places import open_place
 
     limits = Thresholds()
