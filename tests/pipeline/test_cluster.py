@@ -18,8 +18,6 @@ from sinet.generate.step import JOURNAL_NAME, row_name, run_step
 from sinet.media.sinks import save_bytes
 from sinet.pipeline.spread import spread
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass(frozen=True)
 class Lengths:
@@ -79,11 +77,13 @@ def run_copies(out: Path) -> list[Row]:
 WORDS = [f"{index:03}" for index in range(300)]
 
 
+@pytest.mark.slow
 def test_every_item_has_its_result_once(ray_cluster: Cluster) -> None:
     results = ray_cluster.run(spread_all, Lengths(), WORDS)
     assert sorted(results) == [(index, word + word) for index, word in enumerate(WORDS)]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_costs_no_row_and_doubles_none(ray_cluster: Cluster, tmp_path: Path) -> None:
     work = Lengths(deadly="031", flag=str(tmp_path / "died"))
     results = ray_cluster.run(spread_all, work, WORDS)
@@ -91,16 +91,19 @@ def test_a_process_that_dies_costs_no_row_and_doubles_none(ray_cluster: Cluster,
     assert sorted(results) == [(index, word + word) for index, word in enumerate(WORDS)]
 
 
+@pytest.mark.slow
 def test_an_item_that_always_kills_ends_the_run(ray_cluster: Cluster) -> None:
     with pytest.raises(WorkerError, match="'003'"):
         ray_cluster.run(spread_all, Lengths(deadly="003"), WORDS[:5])
 
 
+@pytest.mark.slow
 def test_what_is_raised_reaches_the_caller_as_it_is(ray_cluster: Cluster) -> None:
     with pytest.raises(ImageError, match="bad: damaged"):
         ray_cluster.run(spread_all, Lengths(), ["a", "bad"])
 
 
+@pytest.mark.slow
 def test_a_step_gives_the_same_manifest(ray_cluster: Cluster, tmp_path: Path) -> None:
     run_step(Copies(), tmp_path / "one")
     rows = ray_cluster.run(run_copies, tmp_path / "two")
@@ -108,6 +111,7 @@ def test_a_step_gives_the_same_manifest(ray_cluster: Cluster, tmp_path: Path) ->
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_manifest(ray_cluster: Cluster, tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})
@@ -139,3 +143,20 @@ def test_without_the_extra_the_command_to_install_it_is_named(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sinet\[cluster\]'"):
         list(spread(Lengths().open, ["a"], cluster="auto"))
+
+
+@pytest.mark.slow
+def test_an_address_where_no_cluster_is_is_a_sentence_at_once() -> None:
+    pytest.importorskip("ray", reason="the extra cluster is not installed")
+    code = """
+from sinet.core.errors import WorkerError
+from sinet.pipeline.spread import spread
+for address in ("ray://127.0.0.1:1", "127.0.0.1:1"):
+    try:
+        list(spread(str, ["a"], cluster=address))
+    except WorkerError as error:
+        print(error)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    client, refused = done.stdout.splitlines()
+    assert "give the head's host:port" in client
+    assert "no Ray cluster answers at 127.0.0.1:1" in refused and "ray start --head" in refused

@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -52,6 +53,8 @@ def spread_on_cluster(
         WorkerError: no cluster answers there, its machines have another sinet, or one block killed its process again
             and again.
     """
+    if address.startswith("ray://"):
+        raise WorkerError(f"{address}: Ray Data does not work through Ray Client; give the head's host:port instead")
     if not items:
         return
     ray = _import_ray(address)
@@ -169,6 +172,7 @@ def _connected(ray: Any, address: str, workers: int) -> Generator[None]:
     if address == "local":
         options |= {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE_BYTES}
     try:
+        _knock(address)
         with _own_signals():
             ray.init(address, **options)
     except Exception as error:
@@ -185,6 +189,13 @@ def _connected(ray: Any, address: str, workers: int) -> Generator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nothing listens at a host and port: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _is_refusal(error: BaseException | None) -> bool:
