@@ -103,7 +103,7 @@ def test_soft_and_coloured_masks_are_told_apart(good: Path) -> None:
     add(good, "rgb", picture(10), np.repeat(label()[..., None], 3, axis=2))
     details = {finding.name: finding.detail for finding in check(good)[0]}
     assert "soft" in details["good/soft"]
-    assert "RGB" in details["good/rgb"]
+    assert "3 of 8" in details["good/rgb"]
 
 
 def test_a_mask_of_one_bit_is_right(good: Path) -> None:
@@ -268,3 +268,18 @@ def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 def test_every_kind_says_what_to_do() -> None:
     assert all(severity in ("error", "warning") and advice for severity, advice in KINDS.values())
+
+
+def test_a_mask_whose_suffix_is_in_capitals_is_none_as_for_training(good: Path) -> None:
+    add(good, "capital", picture(9), label())
+    (good / "masks" / "capital.png").rename(good / "masks" / "capital.PNG")
+    assert [(finding.kind, finding.name) for finding in check(good)[0]] == [("no mask", "good/images/capital.png")]
+
+
+def test_a_palette_of_colours_is_no_mask(good: Path) -> None:
+    add(good, "voc", picture(9), None)
+    image = Image.fromarray(label())
+    image.putpalette([value for grey in range(256) for value in (grey, grey // 2, 255 - grey)])
+    image.save(good / "masks" / "voc.png")
+    (finding,) = check(good)[0]
+    assert (finding.kind, finding.name) == ("unreadable mask", "good/voc") and "palette" in finding.detail

@@ -1,5 +1,6 @@
 """What a labelled folder is, and what each way of not being one is called."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 
 from sinet.core.errors import ImageError, LabelError
 from sinet.data.labelled import Item, find_items, load_label
+from sinet.data.rows import Header, Row, save_set
+from sinet.media.image import load_image
 
 
 def names(samples: list[Item]) -> list[str]:
@@ -136,3 +139,98 @@ def test_a_damaged_label_is_named(folder: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(LabelError, match=r"masks/ann.png: the label cannot be read"):
         load_label(find_items(folder)[0], (60, 80))
+
+
+@pytest.mark.parametrize("name", ["ben", "x\u2028y"])
+def test_a_list_is_split_at_line_feeds_alone_and_notepads_mark_is_no_letter(folder: Path, name: str) -> None:
+    for kind in ("images", "masks"):
+        (folder / kind / "ben.png").rename(folder / kind / f"{name}.png")
+    (folder / "list.txt").write_text(f"\ufeffann\n{name}\n", encoding="utf-8")
+    assert names(find_items(folder, folder / "list.txt")) == ["ann", name]
+
+
+@pytest.fixture
+def made(folder: Path) -> Path:
+    """A set of four rows: kept, found bad in review, of the split val, and without a mask."""
+    rows = [
+        Row("ann", "a.jpg", "kept", image="images/ann.png", mask="masks/ann.png"),
+        Row("ben", "b.jpg", "kept", image="images/ben.png", mask="masks/ben.png"),
+        Row("cleo", "c.jpg", "kept", split="val", image="images/cleo.png", mask="masks/cleo.png"),
+        Row("dune", "d.jpg", "kept", image="images/dune.png"),
+    ]
+    save_set(folder, Header("crop", {}), rows)
+    word = {"name": "ben", "verdict": "bad", "reviewer": "zoe", "time_s": 1.0, "seconds": 1.0}
+    (folder / "decisions.jsonl").write_text(json.dumps(word) + "\n")
+    return folder
+
+
+def test_a_list_of_a_sets_rows_knows_what_the_set_says_of_them(made: Path) -> None:
+    (made / "list.txt").write_text("dune\ncleo.png\nben\n")
+    items = find_items(made, made / "list.txt")
+    assert [(item.name, item.split, item.mask is None) for item in items] == [
+        ("dune", "train", True),
+        ("cleo", "val", False),
+    ]
+    (made / "list.txt").write_text("ben\n")
+    with pytest.raises(ImageError, match=r"those that .*list.txt names was kept"):
+        find_items(made, made / "list.txt")
+    (made / "list.txt").write_text("zoe\n")
+    with pytest.raises(ImageError, match="no picture called 'zoe'"):
+        find_items(made, made / "list.txt")
+
+
+@pytest.mark.parametrize("file", ["../ann.png", "/etc/ann.png"])
+def test_a_row_of_a_file_outside_of_its_set_is_refused(folder: Path, file: str) -> None:
+    save_set(folder, Header("crop", {}), [Row("ann", "a.jpg", "kept", image=file, mask="masks/ann.png")])
+    with pytest.raises(LabelError, match=r"row 'ann' names .*no file within the set"):
+        find_items(folder)
+
+
+SHAPE = np.array([[0, 255, 255], [0, 0, 128]], np.uint8)
+
+
+def label(path: Path, size: tuple[int, int] = (2, 3)) -> np.ndarray:
+    return load_label(Item("ann", path, path), size)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_mask_that_says_how_it_lies_is_turned_like_its_picture(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(SHAPE).save(tmp_path / "mask.png", exif=exif)
+    Image.fromarray(np.repeat(SHAPE[..., None], 3, axis=2)).save(tmp_path / "picture.png", exif=exif)
+    picture = load_image(tmp_path / "picture.png")
+    np.testing.assert_array_equal(label(tmp_path / "mask.png", picture.size), picture.rgb[..., 0])
+
+
+def palette(values: np.ndarray, colours: list[int], path: Path, **options: object) -> Path:
+    image = Image.fromarray(values, "P")
+    image.putpalette(colours)
+    image.save(path, **options)
+    return path
+
+
+def test_a_palette_of_greys_is_read_through(tmp_path: Path) -> None:
+    numbers = np.array([[2, 0, 0], [2, 2, 1]], np.uint8)
+    path = palette(numbers, [255] * 3 + [128] * 3 + [0] * 3, tmp_path / "mask.png")
+    np.testing.assert_array_equal(label(path), SHAPE)
+    alone = palette(np.zeros((2, 3), np.uint8), [255] * 3, tmp_path / "all.png")
+    assert (label(alone) == 255).all(), "number 0, which stands for white"
+
+
+def test_a_palette_of_colours_says_nothing(tmp_path: Path) -> None:
+    # As in Pascal VOC, where 255 is no person but what shall not count.
+    numbers = np.array([[0, 255, 255], [0, 0, 0]], np.uint8)
+    voc = palette(numbers, [0] * 765 + [224, 224, 192], tmp_path / "voc.png")
+    clear = palette(numbers // 255, [255] * 6, tmp_path / "clear.png", transparency=0)
+    for path in (voc, clear):
+        with pytest.raises(LabelError, match="palette of colours, or see-through"):
+            label(path)
+
+
+def test_a_mask_of_16_bits_or_of_three_channels_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(SHAPE.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    Image.fromarray(np.repeat(SHAPE[..., None], 3, axis=2)).save(tmp_path / "rgb.png")
+    for name in ("deep", "rgb"):
+        with pytest.raises(LabelError, match="one plane of 8 bits"):
+            label(tmp_path / f"{name}.png")

@@ -41,7 +41,7 @@ def decide(folder: Path, *words: tuple[str, str, str]) -> None:
 
 
 @given(
-    name=st.text(min_size=1),
+    name=st.text(min_size=1).filter(lambda name: not {"/", "\0"} & set(name) and name not in (".", "..")),
     status=st.sampled_from(STATUSES),
     score=st.none() | st.floats(0, 1),
     made=st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.lists(st.floats(0, 1)), max_size=3),
@@ -78,9 +78,36 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str, words: str) -> None:
         read_rows(tmp_path)
 
 
-def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
-    made_set(tmp_path, [row("ann"), row("ann")])
+def test_two_rows_of_one_name_are_neither_written_nor_read(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"two rows are called .ann., made of a\.jpg and b\.jpg"):
+        save_set(
+            tmp_path, Header("crop", {}), [replace(row("ann"), source="a.jpg"), replace(row("ann"), source="b.jpg")]
+        )
+    assert list(tmp_path.iterdir()) == []
+    made_set(tmp_path, [row("ann")])
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text(manifest.read_text() * 2)
     with pytest.raises(SpecError, match="two rows are called 'ann'"):
+        read_rows(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../ann", "/ann", "a/b", "a\0b"])
+def test_a_name_that_would_be_written_elsewhere_is_no_name(tmp_path: Path, name: str) -> None:
+    save_set(tmp_path, Header("crop", {}), [row(name)])
+    with pytest.raises(SpecError, match=r"line 1: .* is no name of a row"):
+        read_rows(tmp_path)
+
+
+def test_a_name_that_is_not_utf_8_survives(tmp_path: Path) -> None:
+    rows = [row("caf\udce9")]  # what Python makes of a file called b"caf\xe9"
+    save_set(tmp_path, Header("crop", {"source": "caf\udce9"}), rows)
+    assert read_rows(tmp_path) == rows
+    assert read_header(tmp_path) == Header("crop", {"source": "caf\udce9"})
+
+
+def test_a_manifest_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_bytes(b"\xff\xfe{")
+    with pytest.raises(SpecError, match="no text in UTF-8"):
         read_rows(tmp_path)
 
 

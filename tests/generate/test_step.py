@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sinet.core.errors import ImageError, OutputError, SpecError
+from sinet.core.errors import ImageError, MissingExtraError, OutputError, SpecError
 from sinet.data.rows import MANIFEST_NAME, Row, read_rows, sha256
 from sinet.generate.step import JOURNAL_NAME, list_pictures, row_name, run_step
 from sinet.media.sinks import save_bytes
@@ -41,7 +41,7 @@ class Copies:
             time.sleep(self.slow_s)
             rows: list[Row] = []
             for part in "ab":
-                content = f"{source} {part}".encode()
+                content = f"{source} {part}".encode("utf-8", "surrogateescape")
                 image = f"images/{row_name(source)}-{part}.jpg"
                 save_bytes(content, out / image)
                 rows.append(
@@ -157,3 +157,73 @@ def test_pictures_are_listed_to_the_bottom_and_names_are_one_word(tmp_path: Path
     (tmp_path / "b.png").touch()
     with pytest.raises(ImageError, match="one name"):
         list_pictures(tmp_path)
+
+
+def test_sets_among_the_pictures_are_no_sources(tmp_path: Path) -> None:
+    for name in ("a.jpg", "made/set.json", "made/images/b.jpg", "other/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list_pictures(tmp_path) == ["a.jpg", "other/c.jpg"]
+    assert list_pictures(tmp_path / "made") == ["images/b.jpg"], "asked for by name, it is one"
+
+
+@pytest.mark.parametrize("read", [".", "images", "link"])
+def test_a_set_is_not_written_over_what_is_read(tmp_path: Path, read: str) -> None:
+    out = tmp_path / "set"
+    run_step(Copies(), out)
+    before = manifest(out)
+    (out / "link").symlink_to(out, target_is_directory=True)
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="is read, and would be written over"):
+            run_step(Copies(words="other"), out, reads=[out / read], overwrite=overwrite)
+    assert manifest(out) == before
+    assert len(list((out / "images").iterdir())) == 22
+
+
+def test_overwrite_that_was_stopped_can_be_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_step(Copies(), tmp_path)
+    unlink, calls = Path.unlink, iter(range(1000))
+
+    def stopped(self: Path, missing_ok: bool = False) -> None:
+        if next(calls) == 9:
+            raise KeyboardInterrupt
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run_step(Copies(words="other"), tmp_path, overwrite=True)
+    monkeypatch.undo()
+    assert not (tmp_path / MANIFEST_NAME).exists()
+    run_step(Copies(words="other"), tmp_path, overwrite=True)
+    run_step(Copies(words="other"), tmp_path / "new")
+    assert manifest(tmp_path) == manifest(tmp_path / "new")
+
+
+@dataclass(frozen=True)
+class Strange(Copies):
+    """Its sources' names are no text: what Python makes of bytes that are not UTF-8."""
+
+    def sources(self) -> list[str]:
+        return ["caf\udce9.jpg", "b.jpg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files have no such names")
+def test_a_name_that_is_not_utf_8_is_one_name_of_many(tmp_path: Path) -> None:
+    rows = run_step(Strange(), tmp_path)
+    assert rows == read_rows(tmp_path)
+    assert [row.name for row in rows] == ["caf\udce9-a", "caf\udce9-b", "b-a", "b-b"]
+    assert (tmp_path / "images" / "caf\udce9-a.jpg").is_file()
+
+
+@dataclass(frozen=True)
+class Lacking(Copies):
+    """Needs an extra that is not there, as its workers find out."""
+
+    def open(self, out: Path) -> Callable[[str], list[Row]]:
+        raise MissingExtraError("copying", "copies")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_missing_extra_is_told_by_workers_too(tmp_path: Path, workers: int) -> None:
+    with pytest.raises(MissingExtraError, match=r"copying needs .*sinet\[copies\]"):
+        run_step(Lacking(), tmp_path, workers=workers)

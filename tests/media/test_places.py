@@ -202,3 +202,39 @@ def refused() -> list[str]:
 def test_s3_without_the_bucket_is_a_sentence(s3_store: Cluster) -> None:
     (sentence,) = s3_store.run(refused)
     assert sentence.startswith("s3://nobucket/a.txt: cannot be written")
+
+
+@dataclass(frozen=True)
+class Words:
+    """Writes one file of every source."""
+
+    words: tuple[str, ...]
+
+    name = "words"
+
+    def settings(self) -> dict[str, object]:
+        return {}
+
+    def sources(self) -> list[str]:
+        return list(self.words)
+
+    def open(self, out: Path) -> Callable[[str], list[Row]]:
+        def work(source: str) -> list[Row]:
+            save_bytes(source.encode(), out / "images" / f"{source}.png")
+            return [Row(source, source, "kept", image=f"images/{source}.png")]
+
+        return work
+
+
+def test_overwrite_at_an_address_forgets_what_a_stopped_run_had_done(memory: Path) -> None:
+    def stop(progress: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_step(Words(("a", "b")), memory, each=stop)
+    assert any(path.name.startswith("journal-") for path in memory.iterdir())
+    rows = run_step(Words(("a", "c")), memory, overwrite=True)
+    assert [row.name for row in rows] == ["a", "c"]
+    assert sorted(path.name for path in (memory / "images").iterdir()) == ["a.png", "c.png"]
+    with pytest.raises(OutputError, match="is read"):
+        run_step(Words(("a",)), memory, reads=[open_place(str(memory))])

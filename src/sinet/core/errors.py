@@ -64,3 +64,8 @@ class MissingExtraError(SinetError):
 
     def __init__(self, need: str, extra: str) -> None:
         super().__init__(f"{need} needs an optional part that is not installed; run: pip install 'sinet[{extra}]'")
+        self._given = need, extra
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """From a worker's process it comes back made of what it was made of, not of its sentence."""
+        return type(self), self._given

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
-from PIL import Image
 
-from sinet.core.errors import SinetError
+from sinet.core.errors import LabelError, SinetError
 from sinet.core.metrics import BACKGROUND, IGNORED, PERSON
 from sinet.core.types import AnyArray, Size
+from sinet.data.labelled import read_mask
 from sinet.data.likeness import NEAR_BITS, Prints, fingerprint, near_pairs
 from sinet.data.listing import Entry, Listing
 from sinet.data.rows import sha256
@@ -138,21 +138,19 @@ def _inspect_mask(seen: Seen, size: Size) -> Seen:
     try:
         if row is not None and row.mask_sha256 not in (None, sha256(mask.read_bytes())):
             seen = _with(seen, "changed file", f"{row.mask} is not the file that the manifest tells of")
-        with mask.open("rb") as stream, Image.open(stream) as image:
-            mode, values = image.mode, np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return _with(seen, "unreadable mask", f"{mask.name}: {error}")
-    if values.dtype == np.bool_:
-        values = values.astype(np.uint8) * np.uint8(PERSON)
+        values = read_mask(mask)
+    except (OSError, LabelError) as error:
+        return _with(seen, "unreadable mask", str(error))
     if values.shape[:2] != size:
         sizes = f"{values.shape[1]}x{values.shape[0]}, the picture {size[1]}x{size[0]}"
         return _with(seen, "mask of another size", f"the mask is {sizes}")
     if values.ndim != 2 or values.dtype != np.uint8:
-        return _with(seen, "strange mask values", f"not one plane of 8 bits but {mode}")
-    return _judged(seen, values, mode)
+        planes, bits = (values.shape[2] if values.ndim > 2 else 1), values.dtype.itemsize * 8
+        return _with(seen, "strange mask values", f"not one plane of 8 bits but {planes} of {bits}")
+    return _judged(seen, values)
 
 
-def _judged(seen: Seen, label: AnyArray, mode: str) -> Seen:
+def _judged(seen: Seen, label: AnyArray) -> Seen:
     """Judge the values of a label of the right form."""
     counts = np.bincount(label.ravel(), minlength=256)
     values = [int(value) for value in np.flatnonzero(counts)]
@@ -161,7 +159,7 @@ def _judged(seen: Seen, label: AnyArray, mode: str) -> Seen:
     strange = [value for value in values if value not in (BACKGROUND, IGNORED, PERSON)]
     if strange:
         shown = ", ".join(map(str, strange[:5])) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
-        hint = " of a palette" if mode == "P" else ", so it is soft: cut it at 128" if len(strange) > 20 else ""
+        hint = ", so it is soft: cut it at 128" if len(strange) > 20 else ""
         return _with(seen, "strange mask values", f"it holds {shown}{hint}")
     ignored = int(counts[IGNORED]) / label.size
     if ignored == 1:

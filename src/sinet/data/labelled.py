@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sinet.core.errors import ImageError, LabelError
 from sinet.core.metrics import BACKGROUND, PERSON, Label, check_label
-from sinet.core.types import Size
+from sinet.core.types import AnyArray, Size
 from sinet.data.decisions import counting_rows
-from sinet.data.rows import MANIFEST_NAME, SplitName, is_set
+from sinet.data.rows import MANIFEST_NAME, SplitName, is_inside, is_set
 from sinet.data.shards import is_packed, members, read_index
 from sinet.media.image import IMAGE_SUFFIXES
 from sinet.media.places import is_remote, list_folder, read_whole
@@ -45,7 +45,8 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
     Args:
         folder: holds `images/` and `masks/`; the label of `images/ann.jpg` is `masks/ann.png`. Where `empty` is set
             the pictures may also lie in the folder itself.
-        names: a text file of picture names, with or without suffix, one a line; only these are listed.
+        names: a text file of picture names, with or without suffix, one a line; only these are listed. Rows of a set
+            that do not count may stand in it: they are passed over.
         empty: nobody is in any of the pictures, so that no label is needed.
 
     Raises:
@@ -55,8 +56,8 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
     images = folder / "images"
     if empty and not images.is_dir():
         images = folder
-    if names is None and is_set(folder):
-        return _items_of_set(folder)
+    if is_set(folder):
+        return _items_of_set(folder, names)
     if not (folder / "images").is_dir() and is_packed(folder):
         return _items_of_shards(folder, names)
     if not images.is_dir():
@@ -80,15 +81,22 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
     return samples
 
 
-def _items_of_set(folder: Path) -> list[Item]:
+def _items_of_set(folder: Path, names: Path | None) -> list[Item]:
     """The rows of a made set that count; a row without a mask is a picture of nobody."""
+    rows = {row.name: row for row in counting_rows(folder)}
+    for row in rows.values():
+        for file in (row.image, row.mask):
+            if file is not None and not is_inside(file):
+                raise LabelError(f"{folder}: row {row.name!r} names {file!r}, which is no file within the set")
+    chosen = rows if names is None else _listed(names, {name: folder / name for name in rows})
     items = [
         Item(row.name, folder / row.image, folder / row.mask if row.mask else None, row.split)
-        for row in counting_rows(folder)
+        for row in (rows[name] for name in chosen)
         if row.status == "kept" and row.image is not None
     ]
     if not items:
-        raise ImageError(f"{folder}: no row of this set was kept; look at its {MANIFEST_NAME}, or review it")
+        of = "this set" if names is None else f"those that {names} names"
+        raise ImageError(f"{folder}: no row of {of} was kept; look at its {MANIFEST_NAME}, or review it")
     return items
 
 
@@ -116,14 +124,41 @@ def load_label(sample: Item, size: Size) -> Label:
     """
     if sample.mask is None:
         return np.full(size, BACKGROUND, np.uint8)
+    return check_label(read_mask(sample.mask), size, str(sample.mask))
+
+
+def read_mask(path: Path) -> AnyArray:
+    """The values of a mask's file, upright as it is looked at; they are not judged.
+
+    Black and white is 0 and 255. A palette is read through where it is of greys, as programs that shrink PNGs write
+    it; where it is of colours, its numbers mean what somebody said elsewhere, so that no value can be given.
+
+    Returns:
+        (H, W), or (H, W, channels) where it is not grey; of the file's own depth.
+
+    Raises:
+        LabelError: it cannot be read, or has a palette of colours.
+    """
     try:
-        with Image.open(BytesIO(read_whole(sample.mask)) if is_remote(sample.mask) else sample.mask) as image:
-            values = np.asarray(image)
+        with Image.open(BytesIO(read_whole(path)) if is_remote(path) else path) as stored:
+            image = ImageOps.exif_transpose(stored)
+            values = _through_palette(image) if image.mode == "P" else np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise LabelError(f"{sample.mask}: the label cannot be read ({error}); save it again as a grey PNG") from error
-    if values.dtype == np.bool_:
-        values = values.astype(np.uint8) * np.uint8(PERSON)
-    return check_label(values, size, str(sample.mask))
+        raise LabelError(f"{path}: the label cannot be read ({error}); save it again as a grey PNG") from error
+    if values is None:
+        raise LabelError(
+            f"{path}: the label has a palette of colours, or see-through parts; bring it to grey with sinet data "
+            "import, which is told what its values mean"
+        )
+    return values.astype(np.uint8) * np.uint8(PERSON) if values.dtype == np.bool_ else values
+
+
+def _through_palette(image: Image.Image) -> AnyArray | None:
+    """(H, W) uint8, the greys that a palette's numbers stand for; None where it has colours or is see-through."""
+    rgb = np.asarray(image.convert("RGB"))
+    grey = rgb[..., 0]
+    is_grey = (rgb == grey[..., None]).all() and "transparency" not in image.info
+    return grey if is_grey else None
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
@@ -146,7 +181,9 @@ def _pictures(folder: Path) -> dict[str, Path]:
 def _listed(names: Path, pictures: dict[str, Path]) -> list[str]:
     """The stems that a list names, each once, in its order."""
     try:
-        lines = [line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()]
+        # A mark at the begin is Notepad's. Split at line feeds alone: a name may hold other line ends.
+        text = names.read_text(encoding="utf-8-sig")
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
     except (OSError, ValueError) as error:
         raise ImageError(
             f"{names}: the list cannot be read ({error}); give a text file of names, one a line"

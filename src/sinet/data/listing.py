@@ -125,7 +125,7 @@ def _list_set(index: int, folder: Path, title: str) -> Listing:
 def _list_pictures(index: int, folder: Path, title: str) -> Listing:
     inside = (folder / "images").is_dir()
     names = _files(folder, "images") if inside else [p.name for p in _sorted(folder) if p.is_file()]
-    masks = {Path(name).stem: name for name in _files(folder, "masks") if name.lower().endswith(".png")}
+    masks = {Path(name).stem: name for name in _files(folder, "masks") if name.endswith(".png")}
     labelled = inside and (folder / "masks").is_dir()
     pictures: dict[str, str] = {}
     clashes: list[str] = []

@@ -4,9 +4,7 @@ WebDataset takes what stands before the first dot for a sample's name, so that d
 in the tar; the row keeps its name. The tars hold no times and no owners: the same set gives the same bytes.
 """
 
-import hashlib
 import io
-import json
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from sinet.core.errors import LabelError, OutputError
 from sinet.core.records import to_plain
 from sinet.data.decisions import counting_rows
-from sinet.data.rows import Row, SplitName, read_header, row_to_line, sha256
+from sinet.data.rows import Row, SplitName, is_inside, read_header, row_to_line, sha256, to_line
 from sinet.data.shards import INDEX_NAME, Index, Sample, Shard
 from sinet.media.places import read_whole
 from sinet.media.sinks import save_bytes
@@ -78,7 +76,7 @@ def pack(
                 shards.append(shard)
         counts = Counter(row.split for _, row in rows)
         index = Index(header, shuffle, {name: counts[name] for name in sorted(counts)}, tuple(shards))
-        save_bytes((json.dumps(to_plain(index), ensure_ascii=False) + "\n").encode(), out / INDEX_NAME)
+        save_bytes((to_line(to_plain(index)) + "\n").encode(), out / INDEX_NAME)
     except BaseException:
         for shard in shards:
             (out / shard.file).unlink(missing_ok=True)
@@ -88,7 +86,7 @@ def pack(
 
 def _place(name: str, shuffle: int | None) -> tuple[str, str]:
     """What rows are sorted by: a digest of seed and name, which no other row has a part in."""
-    return ("" if shuffle is None else hashlib.sha256(f"{shuffle} {name}".encode()).hexdigest(), name)
+    return ("" if shuffle is None else sha256(f"{shuffle} {name}".encode("utf-8", "surrogateescape")), name)
 
 
 def _keys(names: list[str]) -> dict[str, str]:
@@ -158,6 +156,8 @@ def _parts(row: Row, key: str, folder: Path) -> list[tuple[str, str, bytes]]:
     ):
         if file is None:
             continue
+        if not is_inside(file):
+            raise LabelError(f"{folder}: row {row.name!r} names {file!r}, which is no file within the set")
         try:
             content = read_whole(folder / file)
         except OSError as error:

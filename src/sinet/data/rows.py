@@ -85,20 +85,37 @@ class Header:
 def row_to_line(row: Row) -> str:
     """A row as one line of JSON, keys in a fixed order, None left out."""
     plain: dict[str, object] = to_plain(row)
-    return json.dumps({key: value for key, value in plain.items() if value is not None}, ensure_ascii=False)
+    return to_line({key: value for key, value in plain.items() if value is not None})
+
+
+def to_line(value: object) -> str:
+    """Plain values as one line of JSON that UTF-8 can hold.
+
+    A file's name whose bytes are not UTF-8 comes with lone surrogates; they are written as JSON's own escapes.
+    """
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def row_from_line(line: str, where: str) -> Row:
     """Read a row.
 
     Raises:
-        SpecError: not JSON, or a field unknown, missing or of the wrong kind.
+        SpecError: not JSON, a field unknown, missing or of the wrong kind, or a name that cannot be a file's.
     """
     try:
         value = json.loads(line)
     except ValueError as error:
         raise SpecError(f"{where}: not a row in JSON ({error}); take the line out, or make the set again") from error
-    return from_plain(Row, value, where)
+    row = from_plain(Row, value, where)
+    # A set may come from anywhere, and what is made of it is written under its rows' names.
+    if not is_inside(row.name) or "/" in row.name:
+        raise SpecError(f"{where}: {row.name!r} is no name of a row; take the line out, or make the set again")
+    return row
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative name, with `/` between its parts, stays in the folder that it is relative to."""
+    return "\0" not in name and not any(part in ("", ".", "..") for part in name.split("/"))
 
 
 def is_set(folder: Path) -> bool:
@@ -134,15 +151,26 @@ def read_rows(folder: Path) -> list[Row]:
     path = folder / MANIFEST_NAME
     if not path.is_file():
         raise LabelError(f"{path}: there is no such file; give a folder that a sinet data step has finished")
-    text = path.read_bytes().decode("utf-8").removesuffix("\n")
+    try:
+        text = path.read_bytes().decode("utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: is no text in UTF-8 ({error}); make the set again") from error
     lines = text.split("\n") if text else []  # splitlines() would also split at U+2028, which a name may hold
     rows = [row_from_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
-    names: set[str] = set()
-    for row in rows:
-        if row.name in names:
-            raise SpecError(f"{path}: two rows are called {row.name!r}; make the set again")
-        names.add(row.name)
+    _check_unique(rows, str(path))
     return rows
+
+
+def _check_unique(rows: list[Row], where: str) -> None:
+    sources: dict[str, str] = {}
+    for row in rows:
+        if row.name in sources:
+            made_of = " and ".join(dict.fromkeys((sources[row.name], row.source)))
+            raise SpecError(
+                f"{where}: two rows are called {row.name!r}, made of {made_of}; rename one of these and make the set "
+                "again"
+            )
+        sources[row.name] = row.source
 
 
 def save_set(folder: Path, header: Header, rows: list[Row]) -> None:
@@ -150,16 +178,25 @@ def save_set(folder: Path, header: Header, rows: list[Row]) -> None:
 
     Raises:
         OutputError: they cannot be written.
+        SpecError: two rows share a name; nothing is written.
     """
+    _check_unique(rows, str(folder / MANIFEST_NAME))
     save_header(folder, header)
     save_bytes("".join(f"{row_to_line(row)}\n" for row in rows).encode(), folder / MANIFEST_NAME)
 
 
 def save_header(folder: Path, header: Header) -> None:
     """Write the header alone, when a set is begun."""
-    save_bytes((json.dumps(to_plain(header), indent=2, ensure_ascii=False) + "\n").encode(), folder / HEADER_NAME)
+    text = json.dumps(to_plain(header), indent=2, ensure_ascii=False) + "\n"
+    save_bytes(text.encode("utf-8", "backslashreplace"), folder / HEADER_NAME)
 
 
 def sha256(content: bytes) -> str:
     """The digest that rows carry."""
     return hashlib.sha256(content).hexdigest()
+
+
+def share_of(name: str) -> float:
+    """Where a name falls in [0, 1), evenly over many names and always the same: what draws the split val."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from sinet.core.errors import SpecError
 from sinet.core.records import from_plain
-from sinet.data.rows import Header, SplitName
+from sinet.data.rows import Header, SplitName, is_inside
 from sinet.media.places import is_remote
 
 FORMAT = "sinet-shards-1"
@@ -144,7 +144,11 @@ def read_index(folder: Path) -> Index:
         raise SpecError(f"{path}: not an index of shards ({error}); pack the set again") from error
     if not isinstance(value, dict) or cast("dict[str, object]", value).get("format") != FORMAT:
         raise SpecError(f"{path}: not an index of shards that this version reads ({FORMAT}); pack the set again")
-    return from_plain(Index, cast("object", value), str(path))
+    index = from_plain(Index, cast("object", value), str(path))
+    for name in (name for shard in index.shards for name in (shard.file, *(sample.name for sample in shard.samples))):
+        if not is_inside(name) or "/" in name:
+            raise SpecError(f"{path}: {name!r} is no name of a tar or a row; pack the set again")
+    return index
 
 
 def members(folder: Path, index: Index) -> Iterator[tuple[SplitName, Sample, dict[str, Member]]]:

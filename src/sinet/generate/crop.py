@@ -4,7 +4,6 @@ Every face of a labelled person gives one crop per framing. Faces that belong to
 they probably stand, background becomes ignored, so that nobody learns that they are background.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from sinet.core.errors import SpecError
 from sinet.core.metrics import IGNORED, PERSON, Label
 from sinet.core.types import AnyArray, Rgb8, Size
 from sinet.data.labelled import Item, find_items, load_label
-from sinet.data.rows import Row, SplitName, sha256
+from sinet.data.rows import Row, SplitName, sha256, share_of
 from sinet.generate.framing import FRAMINGS, SHAPES, Box, Cut, Framing, frame_face, frame_person, overlap
 from sinet.generate.people import largest_box, person_of, probable_region, standing, without
 from sinet.media.image import load_image
@@ -100,8 +99,7 @@ class Crop:
         """Which part of the set a picture's crops belong to: all of them to the same."""
         if not self.val_share:
             return item.split or "train"
-        digest = hashlib.sha256(item.name.encode()).digest()
-        return "val" if int.from_bytes(digest[:8], "big") < self.val_share * 2**64 else "train"
+        return "val" if share_of(item.name) < self.val_share else "train"
 
     def _items(self) -> dict[str, Item]:
         folder = open_place(self.source)
@@ -136,6 +134,8 @@ class _Picture:
             source_sha256=sha256(self.item.image.read_bytes()),
         )
         faces = detector.detect(rgb)
+        # Of the whole picture: number 0, as no face has. Its bare name might be another picture's with a number.
+        whole = replace(plain, name=f"{plain.name}-0")
         standings = [standing(label, face.box) for face in faces]
         people = [face for face, kind in zip(faces, standings, strict=True) if kind == "person"]
         ignoring = self.step.by_standers == "ignore"
@@ -145,12 +145,12 @@ class _Picture:
         if people:
             return [row for number, face in enumerate(people, 1) for row in shown.of_face(plain, number, face)]
         if strangers:
-            return [_left_out(plain, "only by-standers", f"faces found: {len(strangers)}, none of a labelled person")]
+            return [_left_out(whole, "only by-standers", f"faces found: {len(strangers)}, none of a labelled person")]
         person = largest_box(label)
         if self.step.no_face == "leave-out" or person is None:
             said = "nobody is labelled" if person is None else "no face was found"
-            return [_left_out(plain, "no face", said)]
-        row = replace(plain, name=f"{plain.name}-0-full", made={"framing": "full"})
+            return [_left_out(whole, "no face", said)]
+        row = replace(whole, name=f"{whole.name}-full", made={"framing": "full"})
         return [shown.cut_out(row, frame_person(person, frame.size))]
 
 

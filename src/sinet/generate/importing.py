@@ -1,6 +1,5 @@
 """Other tools' labels as a set: each picture's bytes as they are, its label as a grey PNG of 0, 128 and 255."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from sinet.core.records import to_plain
 from sinet.data.formats.entries import Entry, Given, Reading, plain_text
 from sinet.data.formats.pictures import Picture, load_picture
 from sinet.data.formats.table import FORMS
-from sinet.data.rows import Row, SplitName, Status, sha256
+from sinet.data.rows import Row, SplitName, Status, sha256, share_of
 from sinet.media.places import open_place
 from sinet.media.sinks import encode_image, save_bytes
 
@@ -145,8 +144,7 @@ class ImportStep:
         """The form's, or by a number in [0, 1) that seed and name alone decide: other pictures change nothing."""
         if entry.split is not None:
             return entry.split
-        digest = hashlib.sha256(f"{self.seed}:{entry.name}".encode()).digest()
-        return "val" if int.from_bytes(digest[:8], "big") / 2**64 < self.val else "train"
+        return "val" if share_of(f"{self.seed}:{entry.name}") < self.val else "train"
 
     def _licence(self, entry: Entry) -> str:
         return self.licence or entry.licence or "none stated"

@@ -1,6 +1,5 @@
 """Pictures without labels, labelled by teachers: their consensus as soft alpha, their agreement as its score."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from sinet.core.errors import ModelError, SpecError
 from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label, person_mask
 from sinet.core.records import to_plain
 from sinet.core.types import Alpha, Frame, Rgb8, Size
-from sinet.data.rows import Row, Status, sha256
+from sinet.data.rows import Row, Status, sha256, share_of
 from sinet.generate.agreement import Consensus, form_consensus, weighted_mean
 from sinet.generate.originals import kept_picture
 from sinet.generate.step import list_pictures, row_name
@@ -202,11 +201,6 @@ def judge(consensus: Consensus, limits: Thresholds, names: Sequence[str]) -> tup
     status, limit = ("review", limits.keep) if is_doubtful else ("left out", limits.review)
     wanted = f"agreement of {consensus.score:.3f}, below the {limit:g} that is {'kept' if is_doubtful else 'reviewed'}"
     return status, "teachers disagree", f"{wanted}; with the consensus agree: {told}"
-
-
-def share_of(source: str) -> float:
-    """Where a name falls in [0, 1), evenly over many names and always the same."""
-    return int.from_bytes(hashlib.sha256(source.encode()).digest()[:8], "big") / 2**64
 
 
 def meeting_grid(size: Size) -> Size:

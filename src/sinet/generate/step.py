@@ -6,9 +6,10 @@ the manifest is written in the order of the sources, and the journal goes.
 """
 
 import json
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,7 @@ from sinet.data.rows import (
     row_to_line,
     save_header,
     save_set,
+    to_line,
 )
 from sinet.media.image import IMAGE_SUFFIXES
 from sinet.media.places import is_remote, list_folder
@@ -82,6 +84,7 @@ def run_step(
     workers: int = 1,
     cluster: str | None = None,
     overwrite: bool = False,
+    reads: Sequence[Path] = (),
     each: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Row]:
     """Make a set, or go on with one.
@@ -94,16 +97,20 @@ def run_step(
         workers: processes, or actors on a cluster.
         cluster: as in `sinet.pipeline.spread`.
         overwrite: forget what lies in `out` and begin again.
+        reads: folders that the sources lie in; `out` must be none of them, nor hold one.
         each: called after every source.
 
     Returns:
         All rows, as they stand in the manifest.
 
     Raises:
-        SpecError: the set in `out` was begun with other settings.
-        OutputError: header, journal or manifest cannot be written.
+        SpecError: the set in `out` was begun with other settings, or two rows came out with one name.
+        OutputError: header, journal or manifest cannot be written, or `out` is what is read.
     """
     header = Header(step.name, json.loads(json.dumps(to_plain(step.settings()))))
+    for place in reads:
+        if out == place or out in place.parents or _real(out) in (_real(place), *_real(place).parents):
+            raise OutputError(f"{out}: {place} is read, and would be written over; give another folder for the set")
     # First, so that a source that cannot be read leaves no set that was begun.
     sources = step.sources()
     done = _begin(header, out, overwrite)
@@ -125,13 +132,19 @@ def run_step(
     return rows
 
 
+def _real(place: Path) -> Path:
+    return place if is_remote(place) else Path(os.path.realpath(place))
+
+
 def row_name(source: str) -> str:
     """The name of the row made of a source: its path without suffix, in one word."""
     return source.rpartition(".")[0].replace("/", "__") or source
 
 
 def list_pictures(folder: Path) -> list[str]:
-    """The pictures of a folder and of those inside it, as relative names, sorted; hidden ones are left alone.
+    """The pictures of a folder and of those inside it, as relative names, sorted.
+
+    Hidden files are left alone, and so are sets inside it, finished or not: what was made of pictures is no source.
 
     Raises:
         ImageError: no such folder, no picture in it, or two that would get one name.
@@ -156,7 +169,10 @@ def check_names(sources: Iterable[str], folder: Path) -> None:
 
 
 def _pictures_in(folder: Path, prefix: str) -> Iterator[str]:
-    for name, is_folder in list_folder(folder):
+    entries = list_folder(folder)
+    if prefix and (HEADER_NAME, False) in entries:
+        return
+    for name, is_folder in entries:
         if name.startswith("."):
             continue
         if is_folder:
@@ -212,15 +228,18 @@ def _forget(out: Path) -> None:
         )
     if read_header(out) is None:
         return
-    # The manifest goes first: whatever stops this leaves no set that looks finished.
-    for name in (MANIFEST_NAME, JOURNAL_NAME, HEADER_NAME):
-        (out / name).unlink(missing_ok=True)
+    # The manifest goes first and the header last: whatever stops this leaves a set that does not look finished, and
+    # that the next run can take away.
+    (out / MANIFEST_NAME).unlink(missing_ok=True)
+    _Journal(out).remove()
     for name in ("images", "masks", "alphas"):
         folder = out / name
         if folder.is_dir():
-            for path in folder.iterdir():
+            for path in list(folder.iterdir()):
                 path.unlink()
-            folder.rmdir()
+            if not is_remote(folder):  # a store's folders go with their last file
+                folder.rmdir()
+    (out / HEADER_NAME).unlink(missing_ok=True)
 
 
 class _Journal:
@@ -250,7 +269,7 @@ class _Journal:
     def add(self, source: str, rows: list[Row]) -> None:
         """Note that a source is done. A line that cannot be written now is tried again with the next."""
         plain = [json.loads(row_to_line(row)) for row in rows]
-        self._pending.append(json.dumps({"source": source, "rows": plain}, ensure_ascii=False))
+        self._pending.append(to_line({"source": source, "rows": plain}))
         if not self._remote or time.monotonic() - self._written_s >= _PART_S:
             self._flush()
 

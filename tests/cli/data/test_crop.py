@@ -96,3 +96,13 @@ def test_a_wrong_word_is_said(
     said = capsys.readouterr().err
     assert needle in said and "Traceback" not in said
     assert not (people.parent / "set" / "manifest.jsonl").exists()
+
+
+def test_a_set_is_not_cropped_into_itself(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "set")
+    assert run(["data", "crop", str(people), "-o", out, "-q"]) == 0
+    before = {path: path.read_bytes() for path in Path(out).rglob("*") if path.is_file()}
+    for more in ([], ["--overwrite"]):
+        assert run(["data", "crop", out, "-o", out, "-q", *more]) not in (0, 1)
+        assert "would be written over" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path(out).rglob("*") if path.is_file()} == before

@@ -85,4 +85,4 @@ def command(
         licence,
         licence_backgrounds,
     )
-    ctx.exit(make(step, Making(**making)))  # pyright: ignore[reportArgumentType]
+    ctx.exit(make(step, Making(**making), foregrounds, backgrounds))  # pyright: ignore[reportArgumentType]

@@ -88,4 +88,4 @@ def command(
         names,
         skip_names,
     )
-    ctx.exit(make(step, Making(**making)))
+    ctx.exit(make(step, Making(**making), source))

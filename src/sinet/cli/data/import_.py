@@ -75,7 +75,7 @@ def command(form: str, source: str, **given: Any) -> int:
 
     reading = _reading(form, given)
     step = ImportStep(form, source, reading, given["empty"], given["val"], given["seed"], given["licence"])
-    return make(step, Making(*(given[key] for key in Making.__dataclass_fields__)))
+    return make(step, Making(*(given[key] for key in Making.__dataclass_fields__)), source)
 
 
 def _reading(form: str, given: dict[str, Any]) -> "Reading":

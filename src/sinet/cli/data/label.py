@@ -70,7 +70,7 @@ def command(
         skipped=() if skip_list is None else _lines(skip_list),
         store=None if store is None else Path(store),
     )
-    ctx.exit(make(step, Making(**said)))  # pyright: ignore[reportArgumentType]
+    ctx.exit(make(step, Making(**said), source))  # pyright: ignore[reportArgumentType]
 
 
 def _lines(file: str) -> tuple[str, ...]:

@@ -57,8 +57,14 @@ def making_options(function: F) -> F:
     return function
 
 
-def make(step: "Step", making: Making) -> int:
-    """Run a step and say what came of it: exit status 0, or 1 where rows failed."""
+def make(step: "Step", making: Making, *reads: str) -> int:
+    """Run a step and say what came of it: exit status 0, or 1 where rows failed.
+
+    Args:
+        step: what makes the rows.
+        making: how the run goes.
+        reads: what the step reads, as the user named it; the set must not be written over it.
+    """
     from sinet.generate.step import run_step
     from sinet.media.places import open_place
 
@@ -66,7 +72,13 @@ def make(step: "Step", making: Making) -> int:
     teller = Teller(making.quiet)
     try:
         rows = run_step(
-            step, out, workers=making.workers, cluster=making.cluster, overwrite=making.overwrite, each=teller.hear
+            step,
+            out,
+            workers=making.workers,
+            cluster=making.cluster,
+            overwrite=making.overwrite,
+            reads=[open_place(place) for place in reads],
+            each=teller.hear,
         )
     finally:
         teller.clear()
