@@ -204,13 +204,15 @@ def _table(path: "Path | None") -> "Iterator[csv.DictWriter[str] | None]":
 def _counted(scored: "Iterator[Scores]", total: int) -> "Iterator[Scores]":
     """The scores, with a word on stderr now and then about how many are done."""
     terminal = sys.stderr.isatty()
-    begun = time.monotonic()
+    begun = first = time.monotonic()
     next_s, said = QUIET_S, False
     for done, scores in enumerate(scored, 1):
-        elapsed_s = time.monotonic() - begun
-        if elapsed_s >= next_s:
-            next_s, said = elapsed_s + (TERMINAL_PAUSE_S if terminal else PAUSE_S), True
-            line = f"{done} of {total}, about {elapsed_s / done * (total - done):.0f} s left"
+        now = time.monotonic()
+        first = now if done == 1 else first
+        if done > 1 and now - begun >= next_s:
+            next_s, said = now - begun + (TERMINAL_PAUSE_S if terminal else PAUSE_S), True
+            # From the first on: before it comes, a cluster may take a while to start.
+            line = f"{done} of {total}, about {(now - first) / (done - 1) * (total - done):.0f} s left"
             click.echo(f"\r{line:<40}" if terminal else line, err=True, nl=not terminal)
         yield scores
     if said and terminal:
