@@ -1,8 +1,10 @@
 """Several processes that share a batch learn what one learns of the whole batch."""
 
 import json
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ pytest.importorskip("lightning_fabric")
 from sinet.core.errors import SpecError  # noqa: E402
 from sinet.nets.blocks import batch_norm  # noqa: E402
 from sinet.training.loader import Part, draw_batch  # noqa: E402
-from sinet.training.loop import find_splits, load_pools, merit, start_run, train  # noqa: E402
+from sinet.training.loop import check_run, find_splits, load_pools, merit, start_run, train  # noqa: E402
 from sinet.training.machine import Machine  # noqa: E402
 from sinet.training.recipe import load_recipe  # noqa: E402
 from sinet.training.synced import SyncedBatchNorm, synchronise  # noqa: E402
@@ -129,3 +131,77 @@ def test_bf16_learns_nearly_the_same(recipe_path: Path, tmp_path: Path) -> None:
         curves[precision] = [word.loss for word in train(run, load_pools(recipe, splits), splits, tmp_path / precision)]
     assert curves["bf16"] != curves["32"]
     assert curves["bf16"] == pytest.approx(curves["32"], rel=0.15)
+
+
+STOPS = """
+import os, sys
+from pathlib import Path
+from sinet.training.loop import find_splits, load_pools, start_run, train
+from sinet.training.machine import Machine, processes_of_torchrun
+from sinet.training.recipe import load_recipe
+
+machine = Machine("cpu", *processes_of_torchrun(), threads=1)
+settings = ("schedule.validate_every=2", "schedule.patience=2", "schedule.learning_rate=1e-9")
+recipe = load_recipe(Path(sys.argv[1]), settings)
+splits, run = find_splits(recipe), start_run(recipe)
+run.machine = machine
+run.step = machine.rank if "apart" in sys.argv else 0
+folder = Path(sys.argv[2]) / str(machine.rank)
+folder.mkdir()
+for progress in train(run, load_pools(recipe, splits), splits, folder):
+    pass
+assert run.step < recipe.schedule.steps
+print("stopped at", run.step)
+"""
+
+
+@pytest.mark.slow
+def test_machines_that_share_no_folder_stop_together_and_begin_together(recipe_path: Path, tmp_path: Path) -> None:
+    script = tmp_path / "stops.py"
+    script.write_text(STOPS)
+    for words in ([], ["apart"]):
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        for rank in ("0", "1"):
+            shutil.rmtree(tmp_path / "runs" / rank, ignore_errors=True)
+        line = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(script), str(recipe_path)]
+        done = subprocess.run(
+            [*line, str(tmp_path / "runs"), *words], capture_output=True, text=True, timeout=90, check=False
+        )
+        if words:
+            assert done.returncode and "another elsewhere" in done.stderr
+        else:
+            assert done.returncode == 0, done.stderr
+            assert len(set(done.stdout.split("\n")) - {""}) == 1
+
+
+def test_two_processes_may_try_the_same_folder(
+    recipe_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+
+    def taken(self: Path, content: bytes) -> int:
+        count = write(self, content)
+        if self.name == ".probe":
+            self.unlink()  # the other process's turn
+        return count
+
+    monkeypatch.setattr(Path, "write_bytes", taken)
+    recipe = load_recipe(recipe_path)
+    check_run(recipe, find_splits(recipe), tmp_path / "run")
+
+
+def test_the_board_shows_nothing_that_is_done_again(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from sinet.training.board import open_board
+
+    for begun, value in ((0, 1.0), (10, 2.0)):
+        board = open_board(tmp_path, begun)
+        for step in range(begun + 10, 31, 10):
+            board.add_scalar("loss", value, step)
+        board.close()
+        time.sleep(1.1)  # the files' order is told by whole seconds
+    shown = EventAccumulator(str(tmp_path))
+    shown.Reload()
+    assert [(event.step, event.value) for event in shown.Scalars("loss")] == [(10, 1.0), (20, 2.0), (30, 2.0)]

@@ -78,7 +78,7 @@ def command(
     pools = load_pools(settings, splits)
     run = resume_run(settings, folder / CHECKPOINT) if (folder / CHECKPOINT).is_file() else start_run(settings)
     run.machine = machine
-    shown = open_board(folder) if board and machine.first else None
+    shown = open_board(folder, run.step) if board and machine.first else None
     if machine.first:
         click.echo(f"step {run.step} of {settings.schedule.steps}; the run is in {folder}", err=True)
     for progress in train(run, pools, splits, folder):

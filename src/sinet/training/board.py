@@ -16,9 +16,12 @@ SHOWN, SHORT_SIDE = 4, 224
 """Pictures of each source, and their short side in pixels."""
 
 
-def open_board(folder: Path) -> SummaryWriter:
-    """The run's own log: `tensorboard --logdir runs` shows it beside others."""
-    return SummaryWriter(str(folder))
+def open_board(folder: Path, step: int = 0) -> SummaryWriter:
+    """The run's own log: `tensorboard --logdir runs` shows it beside others.
+
+    What a killed run wrote after `step`, the one that is gone on from, is shown no more.
+    """
+    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
 
 def show(board: SummaryWriter, progress: Progress, run: Run, splits: tuple[Split, ...]) -> None:

@@ -83,7 +83,7 @@ def check_run(recipe: Recipe, splits: tuple[Split, ...], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".probe"
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process of this run may have been quicker
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror}); choose a folder you may write to"
@@ -195,15 +195,21 @@ def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: 
 
     Yields:
         A word every 10 steps and after every measurement.
+
+    Raises:
+        SpecError: the processes begin at different steps.
     """
     row, machine = run.recipe.schedule, run.machine
+    machine.check_step(run.step)
     run.average = {name: value.to(machine.device) for name, value in run.average.items()}
     losses: list[float] = []
     if machine.first:
         _forget_after(run.step, folder / CURVES)
+    # The first alone has the curves; where machines share no folder, or one is quicker, others would go on without it.
+    is_over = machine.says(machine.first and _out_of_patience(row.patience, folder / CURVES))
     begun = time.monotonic()
     for images, labels in batches(pools, run.recipe, run.step, Part(machine.rank, machine.processes)):
-        if run.step >= row.steps or _out_of_patience(row.patience, folder / CURVES):
+        if run.step >= row.steps or is_over:
             return
         losses.append(take_step(run, images.to(machine.device), labels.to(machine.device)))
         last = run.step == row.steps
@@ -223,7 +229,8 @@ def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: 
         )
         if machine.first:
             _append(folder / CURVES, asdict(progress))
-        machine.wait()
+        if measure:
+            is_over = machine.says(machine.first and _out_of_patience(row.patience, folder / CURVES))
         yield progress
         losses, begun = [], time.monotonic()
 

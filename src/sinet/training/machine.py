@@ -117,7 +117,17 @@ class Machine:
         assert isinstance(reduced, Tensor)
         return reduced.item()
 
-    def wait(self) -> None:
-        """Until all processes are here."""
-        if self.processes > 1:
-            self._fabric.barrier()
+    def says(self, value: bool) -> bool:
+        """What the first process says, to all of them; the others say False. All wait for it."""
+        return self.mean(torch.tensor(float(value), device=self.device)) > 0
+
+    def check_step(self, step: int) -> None:
+        """Refuse to begin where processes are at different steps: some found a checkpoint and some none.
+
+        Raises:
+            SpecError: they are.
+        """
+        if self.mean(torch.tensor(step, dtype=torch.float64, device=self.device)) != step:
+            raise SpecError(
+                f"one process begins at step {step}, another elsewhere; put the run's folder where all machines see it"
+            )
