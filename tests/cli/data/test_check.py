@@ -1,6 +1,9 @@
 """`sinet data check` from the words typed to the status."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +122,22 @@ def test_what_is_not_there_is_a_mistake_in_the_words(tmp_path: Path) -> None:
     assert run(["data", "check", str(tmp_path / "none")]) == 2
     assert run(["data", "check"]) == 2
     assert run(["data", "check", str(tmp_path), "--near", "16"]) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files have no such names")
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_names_that_are_no_text_or_steer_terminals_are_shown_on_one_line(tmp_path: Path, more: list[str]) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for name in ("caf\udce9", "line\nbreak", "red\x1b[31m"):
+        (tmp_path / "images" / f"{name}.png").write_bytes(b"")
+    done = subprocess.run(
+        [sys.executable, "-m", "sinet", "data", "check", str(tmp_path), *more],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stderr == ""
+    assert "\x1b" not in done.stdout
+    if more:
+        assert json.loads(done.stdout)["errors"] == 6
+    else:
+        assert "line\ufffdbreak" in done.stdout and "6 errors" in done.stdout

@@ -116,7 +116,7 @@ def command(**given: Any) -> int:
         _draw(request.sheet, listings, seen)
     report = _report(request, listings, seen, held_out, findings, expected, balance(seen))
     report["seconds"] = round(time.monotonic() - begun, 2)
-    click.echo(json.dumps(report, indent=2, ensure_ascii=False)) if request.as_json else _print_words(report)
+    click.echo(json.dumps(report, indent=2)) if request.as_json else _print_words(report)
     return 1 if report["errors"] else 0
 
 
@@ -196,13 +196,18 @@ def _report(
     }
 
 
+def _on_one_line(words: str) -> str:
+    """Words that hold a file's name, which may hold line breaks, what steers terminals, or no text at all."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
+
+
 def _print_words(report: dict[str, Any]) -> None:
     folders = ", ".join(report["folders"])
     click.echo(f"{folders}: {report['pictures']} pictures, {report['labels']} masks, {report['seconds']:.1f} s")
     for group in report["findings"]:
         click.echo(f"{group['severity']:<8} {group['count']:>6}  {group['kind']}: {group['advice']}")
         for one in group["names"][:SHOWN]:
-            click.echo(f"{'':17}{one['name']}: {one['detail']}")
+            click.echo(f"{'':17}{_on_one_line(one['name'])}: {_on_one_line(one['detail'])}")
         if group["count"] > SHOWN:
             click.echo(f"{'':17}and {group['count'] - SHOWN} more; --json names them all")
     if report["alike_by_design"]:
