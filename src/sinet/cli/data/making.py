@@ -65,10 +65,12 @@ def make(step: "Step", making: Making, *reads: str) -> int:
         making: how the run goes.
         reads: what the step reads, as the user named it; the set must not be written over it.
     """
+    from sinet.data.rows import is_set, read_rows
     from sinet.generate.step import run_step
     from sinet.media.places import open_place
 
     out = open_place(making.out)
+    before = {row.name for row in read_rows(out)} if is_set(out) and not making.overwrite else set[str]()
     teller = Teller(making.quiet)
     try:
         rows = run_step(
@@ -82,6 +84,12 @@ def make(step: "Step", making: Making, *reads: str) -> int:
         )
     finally:
         teller.clear()
+    if gone := before - {row.name for row in rows}:
+        click.echo(
+            f"No longer in the set: {len(gone)} of its rows, such as {min(gone)}. Their sources are gone, or a list "
+            f"leaves them out; their files stay in {making.out}.",
+            err=True,
+        )
     _report(rows, teller, making)
     return 1 if any(row.status == "failed" for row in rows) else 0
 
