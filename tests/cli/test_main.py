@@ -19,6 +19,8 @@ Sinet = Callable[..., "subprocess.CompletedProcess[bytes]"]
 def test_alone_it_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 0
     assert capsys.readouterr().out.startswith("Usage: sinet [OPTIONS] VERB")
+    assert run(["data"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: sinet data [OPTIONS] VERB")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,8 @@ def test_alone_it_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["--foo"], "No such option"),
         (["cut"], "Missing argument 'SOURCE...'. See 'sinet cut --help'."),
         (["cut", "a.jpg", "--threads", "0"], "0 is not in the range"),
+        (["data", "nope"], "No such command 'nope'. See 'sinet data --help'."),
+        (["data", "export", "set", "voc", "-o", "out", "--masks", "rle"], "it has palette. See 'sinet data export"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_two(

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sinet.cli import report
+from sinet.cli import progress as progress_module
 from sinet.cli.plan import Plan
-from sinet.cli.report import Progress, Report
+from sinet.cli.progress import ProgressLine
+from sinet.cli.report import Report
 from sinet.cli.sources import Found
 from sinet.pipeline.batch import Item, Job
 
@@ -30,12 +31,13 @@ def items(count: int, status: str = "ok") -> list[Item]:
 
 
 def progress_of(monkeypatch: pytest.MonkeyPatch, seconds: float, said: list[Item], terminal: bool = False) -> None:
-    monkeypatch.setattr(report, "time", Clock(seconds))
+    monkeypatch.setattr(progress_module, "time", Clock(seconds))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    progress = Progress(len(said), quiet=False)
-    for item in said:
-        progress.step(item)
-    progress.clear()
+    line, worked = ProgressLine(), 0
+    for done, item in enumerate(said, 1):
+        worked += item.status != "skipped"
+        line.hear(done, len(said), fresh=worked)
+    line.clear()
 
 
 def test_short_batches_are_silent(monkeypatch: pytest.MonkeyPatch, capsys: Heard) -> None:
@@ -53,7 +55,7 @@ def test_long_batches_speak_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_what_was_there_already_does_not_count_as_speed(monkeypatch: pytest.MonkeyPatch, capsys: Heard) -> None:
     progress_of(monkeypatch, 0.5, [*items(2, "skipped"), *items(98)])
-    assert capsys.readouterr().err.startswith("4 of 100, 1.0 a second, about 96 s left\n")
+    assert capsys.readouterr().err.startswith("4 of 100, 1.3 a second, about 72 s left\n")
 
 
 def test_a_terminal_has_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch, capsys: Heard) -> None:

@@ -149,3 +149,14 @@ def test_without_torch_the_command_to_install_it_is_given(
     monkeypatch.setattr("sinet.cli.train.find_spec", lambda name: None if name == "torch" else found(name))
     assert run(["train", "walls.toml"]) == 2
     assert "pip install 'sinet[train]'" in capsys.readouterr().err
+
+
+def test_of_a_source_with_nothing_set_aside_no_figures_are_told(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe.write_text(RECIPE.replace("every = 3\n", ""))
+    shorter = ["--set", "schedule.steps=2", "--set", "schedule.warmup_steps=0", "--set", "schedule.decay_steps=1"]
+    assert run(["train", str(recipe), *shorter, "--set", "schedule.validate_every=2"]) == 0
+    heard = capsys.readouterr().err
+    assert "walls: 6 to train on, 0 set aside" in heard and "2/2  loss" in heard
+    assert "    walls:" not in heard

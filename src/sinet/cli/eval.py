@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from sinet.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +52,6 @@ WORDS = {
     "empty_area": "marked where nobody is",
     "empty_marked": "pictures of nobody with a mark",
 }
-QUIET_S, PAUSE_S, TERMINAL_PAUSE_S = 2.0, 10.0, 0.2
-"""Nothing is said in the first seconds; then so often, and on a terminal more often."""
 
 
 @dataclass(frozen=True)
@@ -203,20 +202,13 @@ def _table(path: "Path | None") -> "Iterator[csv.DictWriter[str] | None]":
 
 def _counted(scored: "Iterator[Scores]", total: int) -> "Iterator[Scores]":
     """The scores, with a word on stderr now and then about how many are done."""
-    terminal = sys.stderr.isatty()
-    begun = first = time.monotonic()
-    next_s, said = QUIET_S, False
-    for done, scores in enumerate(scored, 1):
-        now = time.monotonic()
-        first = now if done == 1 else first
-        if done > 1 and now - begun >= next_s:
-            next_s, said = now - begun + (TERMINAL_PAUSE_S if terminal else PAUSE_S), True
-            # From the first on: before it comes, a cluster may take a while to start.
-            line = f"{done} of {total}, about {(now - first) / (done - 1) * (total - done):.0f} s left"
-            click.echo(f"\r{line:<40}" if terminal else line, err=True, nl=not terminal)
-        yield scores
-    if said and terminal:
-        click.echo(f"\r{'':<40}\r", err=True, nl=False)
+    line = ProgressLine()
+    try:
+        for done, scores in enumerate(scored, 1):
+            line.hear(done, total)
+            yield scores
+    finally:
+        line.clear()
 
 
 def _print_words(report: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,51 +10,11 @@ from typing import Any
 import click
 
 from sinet.cli.plan import Plan
+from sinet.cli.progress import ProgressLine
 from sinet.media.places import is_remote
 from sinet.pipeline.batch import Item
 
-QUIET_S, PAUSE_S = 2.0, 10.0
-"""Where stderr is no terminal, progress is first said after the one, and then every so often as the other says."""
 DONE = {"empty": "of them with nobody in the picture", "skipped": "there already (see --overwrite)", "failed": "failed"}
-
-
-class Progress:
-    """A count, a rate and the time left: one line that is rewritten on a terminal, now and then a line elsewhere."""
-
-    def __init__(self, total: int, quiet: bool) -> None:
-        self.total, self.quiet = total, quiet
-        self.seen = self.worked = self.width = 0
-        self.rewrites = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self.begun = time.monotonic()
-        self.next_s = 0.0 if self.rewrites else QUIET_S
-
-    def step(self, item: Item) -> None:
-        """Count one item and say so if it is time."""
-        self.seen += 1
-        self.worked += item.status != "skipped"
-        elapsed_s = time.monotonic() - self.begun
-        if self.quiet or self.total == 1 or elapsed_s < self.next_s:
-            return
-        self.next_s = elapsed_s + (0.1 if self.rewrites else PAUSE_S)
-        rate = max(self.worked, 1) / max(elapsed_s, 1e-3)
-        left_s = (self.total - self.seen) / rate
-        line = f"{self.seen} of {self.total}, {rate:.1f} a second, about {left_s:.0f} s left"
-        if self.rewrites:
-            click.echo("\r" + line.ljust(self.width), err=True, nl=False)
-            self.width = len(line)
-        else:
-            click.echo(line, err=True)
-
-    def say(self, sentence: str) -> None:
-        """Say something on a line of its own."""
-        self.clear()
-        click.echo(sentence, err=True)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.width:
-            click.echo("\r" + " " * self.width + "\r", err=True, nl=False)
-            self.width = 0
 
 
 class Report:
@@ -72,7 +31,8 @@ class Report:
         self.plan, self.quiet, self.verbose = plan, quiet, verbose
         self.silent_stdout = silent_stdout or quiet or plan.to_stdout
         self.items: list[Item] = []
-        self.progress = Progress(len(plan.jobs), quiet)
+        self.progress = ProgressLine(quiet=quiet or len(plan.jobs) == 1)
+        self.worked = 0
         self.begun = time.monotonic()
 
     def add(self, item: Item) -> None:
@@ -88,7 +48,8 @@ class Report:
             self.say(f"{_name(item.source)} -> {_name(item.output)}: the person covers {area}; {seconds}")
         if self.plan.home is None and item.status != "failed":
             self.place(item.output)
-        self.progress.step(item)
+        self.worked += item.status != "skipped"
+        self.progress.hear(len(self.items), len(self.plan.jobs), fresh=self.worked)
 
     def close(self) -> int:
         """Say what there is to say at the end, and give the exit status."""

@@ -120,7 +120,8 @@ def _words(progress: "Progress") -> str:
         f"{progress.seconds_left / 60:.0f} min left"
     )
     for name, scores in (progress.measured or {}).items():
-        line += f"\n    {name}: {_scores(scores)}"
+        if words := _scores(scores):  # of a source with nothing set aside there is nothing to say
+            line += f"\n    {name}: {words}"
     return line
 
 

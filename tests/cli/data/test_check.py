@@ -108,11 +108,12 @@ def test_two_folders_and_two_processes(people: Path, tmp_path: Path, capsys: pyt
         assert [one["name"] for one in group["names"]] == ["people/2 ~ val/again"]
 
 
-def test_a_sheet_is_drawn_and_not_drawn_over(people: Path, tmp_path: Path) -> None:
+def test_a_sheet_is_drawn_and_not_drawn_over(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheet = tmp_path / "sheet.jpg"
     assert run(["data", "check", str(people), "--sheet", str(sheet)]) == 0
     with Image.open(sheet) as image:
         assert image.format == "JPEG" and image.width > 600
+    assert f"{sheet}: the sheet" in capsys.readouterr().err
     assert run(["data", "check", str(people), "--sheet", str(sheet)]) == 2
     assert run(["data", "check", str(people), "--sheet", str(sheet), "--overwrite"]) == 0
     assert run(["data", "check", str(people), "--sheet", "sheet.txt"]) == 2

@@ -38,10 +38,13 @@ class DataVerbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(name="data", cls=DataVerbs, subcommand_metavar="VERB ...")
-def command() -> None:
+@click.group(name="data", cls=DataVerbs, subcommand_metavar="VERB ...", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Make, look through, check and convert labelled sets.
 
     A set is a folder with images/, masks/ and manifest.jsonl, which holds one row for every picture that was kept,
     waits for review, was left out or failed, and why. sinet train and sinet eval read it as it is.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

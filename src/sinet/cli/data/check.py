@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinet.cli.progress import ProgressLine
+
 if TYPE_CHECKING:
     from sinet.data.checks import Balance, Finding, HeldOut, Seen
     from sinet.data.listing import Listing
@@ -92,7 +94,7 @@ def command(**given: Any) -> int:
     """Check; the help text is `HELP`."""
     request = Request(**given)
     begun = time.monotonic()
-    from sinet.cli.data.looking import Teller, look_at
+    from sinet.cli.data.looking import look_at
     from sinet.data.checks import balance, collect, compare, open_inspect
     from sinet.data.heldout import save_hashes
     from sinet.data.listing import list_folders
@@ -106,11 +108,11 @@ def command(**given: Any) -> int:
     if request.write_hashes is not None:
         count = save_hashes(seen, request.write_hashes)
         click.echo(f"{request.write_hashes}: the hashes of {count} pictures", err=True)
-    teller = Teller("comparing")
+    line = ProgressLine("comparing")
     try:
-        between, expected = compare(listings, seen, held_out, request.near, teller.hear)
+        between, expected = compare(listings, seen, held_out, request.near, line.hear)
     finally:
-        teller.clear()
+        line.clear()
     findings = collect(listings, seen) + between
     if request.sheet is not None:
         _draw(request.sheet, listings, seen)
@@ -156,6 +158,7 @@ def _draw(path: Path, listings: "list[Listing]", seen: "list[Seen]") -> None:
     from sinet.media.sinks import save_image
 
     save_image(draw_sheet([(one.entry, [kind for kind, _ in one.problems]) for one in seen if one.size]), path)
+    click.echo(f"{path}: the sheet", err=True)
 
 
 def _report(

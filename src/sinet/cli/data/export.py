@@ -1,20 +1,17 @@
 """`sinet data export`: a set in other tools' forms."""
 
 import json
-import os
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sinet.cli.data.import_ import FORMATS
+from sinet.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from sinet.data.formats.exporting import Exported
 
-QUIET_S, PAUSE_S, TERMINAL_PAUSE_S = 2.0, 10.0, 0.2
 SHOWN = 10
 
 HELP = """Write a set in another tool's form.
@@ -72,7 +69,7 @@ def command(source: str, form: str, out: Path, **given: Any) -> int:
     tolerance = given["tolerance"]
     if tolerance is not None and masks != "polygons":
         raise click.UsageError("--tolerance is about polygons; add --masks polygons")
-    teller = _Teller(given["quiet"])
+    line = ProgressLine(quiet=given["quiet"])
     try:
         exported = export_set(
             open_place(source),
@@ -81,39 +78,12 @@ def command(source: str, form: str, out: Path, **given: Any) -> int:
             writing=Writing(masks, EXACT_PX if tolerance is None else tolerance),
             statuses=given["statuses"] or ("kept",),
             overwrite=given["overwrite"],
-            each=teller.hear,
+            each=line.hear,
         )
     finally:
-        teller.clear()
+        line.clear()
     _report(exported, out, given["as_json"], given["quiet"])
     return 1 if exported.failed else 0
-
-
-class _Teller:
-    """One line on stderr now and then."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet, self.begun, self.width = quiet, time.monotonic(), 0
-        self.rewrites = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self.next_s = 0.0 if self.rewrites else QUIET_S
-
-    def hear(self, done: int, total: int) -> None:
-        seconds = time.monotonic() - self.begun
-        if self.quiet or seconds < self.next_s:
-            return
-        self.next_s = seconds + (TERMINAL_PAUSE_S if self.rewrites else PAUSE_S)
-        rate = done / max(seconds, 1e-3)
-        line = f"{done} of {total}, {rate:.1f} a second, about {(total - done) / rate:.0f} s left"
-        if self.rewrites:
-            click.echo("\r" + line.ljust(self.width), err=True, nl=False)
-            self.width = len(line)
-        else:
-            click.echo(line, err=True)
-
-    def clear(self) -> None:
-        if self.width:
-            click.echo("\r" + " " * self.width + "\r", err=True, nl=False)
-            self.width = 0
 
 
 def _report(exported: "Exported", out: Path, as_json: bool, quiet: bool) -> None:

@@ -2,6 +2,8 @@
 
 import click
 
+from sinet.cli.progress import ProgressLine
+
 HELP = """Pack a set into tar files in WebDataset's form.
 
 SET is a folder or an address that a sinet data step has finished; its rows that were kept, or found good in review, are
@@ -24,16 +26,13 @@ sinet train and sinet eval read OUT as they read SET.
 @click.option("-q", "--quiet", is_flag=True, help="Say failures only.")
 def command(folder: str, out: str, size_mb: int, split: str | None, shuffle: int | None, quiet: bool) -> int:
     """Pack; the help text is `HELP`."""
-    from collections import Counter
     from typing import cast
 
-    from sinet.cli.data.making import Teller
     from sinet.data.packing import pack
     from sinet.data.rows import SplitName
-    from sinet.generate.step import Progress
     from sinet.media.places import open_place
 
-    teller = Teller(quiet)
+    line = ProgressLine(quiet=quiet)
     try:
         index = pack(
             open_place(folder),
@@ -41,10 +40,10 @@ def command(folder: str, out: str, size_mb: int, split: str | None, shuffle: int
             size_mb=size_mb,
             split=cast("SplitName | None", split),
             shuffle=shuffle,
-            each=lambda done, total: teller.hear(Progress(done, total, done, Counter())),
+            each=line.hear,
         )
     finally:
-        teller.clear()
+        line.clear()
     if not quiet:
         parts = ", ".join(f"{count} {name}" for name, count in index.counts.items())
         size = sum(shard.bytes for shard in index.shards) / 1e6
