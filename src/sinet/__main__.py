@@ -80,7 +80,8 @@ def _call(arguments: list[str]) -> object:
 
 def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        return f"{error.format_message()} See '{error.ctx.command_path} --help'.", 2
+        said = error.format_message()
+        return f"{said}{'' if said.endswith(('.', '?')) else '.'} See '{error.ctx.command_path} --help'.", 2
     if isinstance(error, click.ClickException):
         return error.format_message(), 2
     if isinstance(error, SinetError):

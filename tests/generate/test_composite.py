@@ -334,7 +334,14 @@ def test_a_damaged_picture_fails_its_rows_by_name_and_the_rest_goes_on(damaged: 
 
 
 @pytest.mark.parametrize(
-    ("name", "cause"), [("rimmed", "ignored pixels"), ("crumb", "too small a person"), ("two", "in pieces")]
+    ("name", "cause"),
+    [
+        ("rimmed", "ignored pixels"),
+        ("crumb", "too small a person"),
+        ("dot", "too small a person"),
+        ("strip", "too small a person"),
+        ("two", "in pieces"),
+    ],
 )
 def test_who_cannot_be_used_is_left_out_with_the_cause(pictures: Path, tmp_path: Path, name: str, cause: str) -> None:
     mask, ignored = draw_person(90, 90), None
@@ -344,6 +351,10 @@ def test_who_cannot_be_used_is_left_out_with_the_cause(pictures: Path, tmp_path:
     elif name == "crumb":
         mask = np.zeros((90, 90), np.bool_)
         mask[40:48, 40:48] = True
+    elif name == "dot":  # all of the picture, and nothing of it is left when cut sides are taken off
+        mask = np.ones((1, 1), np.bool_)
+    elif name == "strip":
+        mask = np.ones((90, 6), np.bool_)
     else:
         mask = np.zeros((90, 90), np.bool_)
         mask[10:, 5:30] = mask[10:, 60:85] = True

@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "unreadable mask": ("error", "save it again as a grey PNG, or take the picture out"),
     "no mask": ("error", "add masks/STEM.png, all 0 where nobody is, or take the picture out"),
     "mask of another size": ("error", "draw it at the picture's own upright size; resizing it only hides a mistake"),
-    "mask of 0 and 1": ("error", "multiply it by 255: 0 background, 255 person, 128 ignored"),
+    "mask of 0 and 1": ("error", "multiply it by 255, or: sinet data import folders FOLDER --person-value 1 -o SET"),
     "strange mask values": ("error", "bring it to 0 background, 255 person, 128 ignored: sinet data import does"),
     "wholly ignored mask": ("error", "label a part of it, or take it out"),
     "changed file": ("error", "get back the file that was made, or make the set again"),

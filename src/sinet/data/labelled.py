@@ -76,7 +76,8 @@ def find_items(folder: Path, names: Path | None = None, *, empty: bool = False) 
     if lacking:
         others = f" ({len(lacking)} pictures lack theirs)" if len(lacking) > 1 else ""
         raise LabelError(
-            f"{lacking[0].mask}: the label of {lacking[0].image} is not there{others}; add it or use --list"
+            f"{lacking[0].mask}: the label of {lacking[0].image} is not there{others}; add it, use --list, or "
+            "make a set of the rest: sinet data import folders"
         )
     return samples
 

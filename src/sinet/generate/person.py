@@ -181,6 +181,10 @@ def _whole_person(label: Label, name: str) -> Mask:
     area, all_of_it = int(np.count_nonzero(mask)), int(np.count_nonzero(everyone))
     if area < MIN_AREA * label.size:
         raise LeftOutError("too small a person", f"{name}: the largest person covers {area / label.size:.1%} of it")
+    if min(map(np.ptp, np.nonzero(mask))) < 2 * TOUCH_PX:  # cut sides take all of it
+        raise LeftOutError(
+            "too small a person", f"{name}: the largest person is not {2 * TOUCH_PX + 1} pixels wide and high"
+        )
     if area < MIN_WHOLE * all_of_it:
         raise LeftOutError("in pieces", f"{name}: the largest part of the label is {area / all_of_it:.0%} of it only")
     return mask

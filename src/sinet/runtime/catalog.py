@@ -157,4 +157,7 @@ def embedded_spec(path: Path) -> ModelSpec:
         text = read_metadata(path).get(SPEC_KEY)
         if text is not None:
             return spec_from_json(text, str(path))
-    raise ModelError(f"{path}: carries no spec, so its input and output are unknown; give one with --spec FILE.json")
+    raise ModelError(
+        f"{path}: carries no spec, so its input and output are unknown; "
+        f"give one: --spec FILE.json, or for a teacher {path.name}:FILE.json"
+    )

@@ -55,7 +55,7 @@ class ScheduleRow:
             raise SpecError(f"schedule.patience: expected 0 or more measurements, got {self.patience}")
         if self.warmup_steps < 0 or self.decay_steps < 1 or self.warmup_steps + self.decay_steps > self.steps:
             raise SpecError(
-                f"schedule: {self.warmup_steps} warm-up and {self.decay_steps} decay steps do not fit into "
+                f"schedule: warmup_steps of {self.warmup_steps} and decay_steps of {self.decay_steps} do not fit into "
                 f"{self.steps} steps; give fewer of the former, at least one of the latter, or more in all"
             )
 
