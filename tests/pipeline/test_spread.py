@@ -92,3 +92,45 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+SLOW_TO_BEGIN = """
+import sys
+import time
+
+if __name__ == "__mp_main__":
+    print("beginning", flush=True)
+    time.sleep(1)
+
+
+def open_work():
+    return abs
+
+
+if __name__ == "__main__":
+    from sinet.pipeline.spread import spread
+
+    try:
+        list(spread(open_work, [1, 2, 3], workers=2))
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a console, not to a group of processes")
+def test_ctrl_c_while_workers_begin_is_heard_by_the_parent_alone(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SLOW_TO_BEGIN)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None and parent.stdout.readline() == "beginning\n"
+    time.sleep(0.2)  # the parent hears Ctrl-C again when all processes are begun
+    os.killpg(parent.pid, signal.SIGINT)
+    _, errors = parent.communicate(timeout=30)
+    assert parent.returncode == 130
+    assert errors == ""

@@ -9,9 +9,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from typing import Any, TypeVar
 
@@ -86,7 +87,8 @@ def _spread_here(
     try:
         while True:
             while len(waiting) < workers * _AHEAD and (following := next(ahead, None)) is not None:
-                waiting[pool.submit(_call, following[1])] = following[0]
+                with _deaf():  # a process is begun with an item
+                    waiting[pool.submit(_call, following[1])] = following[0]
             if not waiting:
                 return
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -98,6 +100,19 @@ def _spread_here(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Generator[None]:
+    """Begin processes that Ctrl-C does not reach, not even before they come to `_begin`: they inherit this."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(open_work: Callable[[], Callable[[Any], Any]]) -> None:
