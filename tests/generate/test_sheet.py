@@ -66,3 +66,11 @@ def test_hostile_names_odd_sizes_and_wrong_masks_are_drawn(tmp_path: Path) -> No
 def test_a_sheet_of_nothing_is_refused() -> None:
     with pytest.raises(OutputError, match="no sheet"):
         draw_sheet([])
+
+
+def test_an_accent_does_not_make_a_name_unreadable(tmp_path: Path) -> None:
+    picture = entry(tmp_path, "ete ??", 60)
+    same = Entry(0, "\u00e9t\u00e9 \u5f20\u4e09", picture.image)
+    assert np.array_equal(draw_sheet([(picture, [])]), draw_sheet([(same, [])]))
+    other = Entry(0, "ate ??", picture.image)
+    assert not np.array_equal(draw_sheet([(picture, [])]), draw_sheet([(other, [])]))

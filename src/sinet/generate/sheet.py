@@ -1,6 +1,7 @@
 """A contact sheet of a set: some of its pictures, the masks laid over, each with its name and what is known of it."""
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -80,7 +81,7 @@ def _tile(entry: Entry, problems: Sequence[str]) -> Rgb8:
     draw.text((2, TILE[0] + 2), _short(entry.name), fill=INK, font=font)
     draw.text(
         (2, TILE[0] + 18),
-        _short(", ".join(problems) or _known(entry)),
+        _short(", ".join(problems)) or _plain(_known(entry))[:MOST_LETTERS],
         fill=WARNING_INK if problems else FAINT_INK,
         font=font,
     )
@@ -111,10 +112,16 @@ def _known(entry: Entry) -> str:
 
 def _short(text: str) -> str:
     """What fits into a tile, of letters that the built-in font has; the end of a name tells more than its middle."""
-    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
+    plain = _plain(text)
     if len(plain) <= MOST_LETTERS:
         return plain
     return f"{plain[: MOST_LETTERS // 2 - 1]}...{plain[2 - MOST_LETTERS // 2 :]}"
+
+
+def _plain(text: str) -> str:
+    """In letters that the built-in font has: accents go, what has no such letter becomes a question mark."""
+    letters = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in letters)
 
 
 def _fitted(rgb: Rgb8) -> Rgb8:
