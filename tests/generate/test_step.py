@@ -227,3 +227,17 @@ class Lacking(Copies):
 def test_a_missing_extra_is_told_by_workers_too(tmp_path: Path, workers: int) -> None:
     with pytest.raises(MissingExtraError, match=r"copying needs .*sinet\[copies\]"):
         run_step(Lacking(), tmp_path, workers=workers)
+
+
+def test_rows_go_only_when_they_are_let_go(tmp_path: Path) -> None:
+    run_step(Copies(), tmp_path)
+    before = manifest(tmp_path)
+    with pytest.raises(OutputError, match=r"16 of its rows .* 03.jpg among them"):
+        run_step(Copies(count=3), tmp_path)
+    assert manifest(tmp_path) == before
+    assert {row.source for row in run_step(Copies(count=3), tmp_path, drop=True)} == {"00.jpg", "01.jpg", "02.jpg"}
+
+
+def test_failures_are_counted_by_what_failed(tmp_path: Path) -> None:
+    rows = run_step(Copies(), tmp_path)
+    assert [row.cause for row in rows if row.status == "failed"] == ["unreadable picture"]

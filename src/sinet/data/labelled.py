@@ -179,16 +179,23 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return pictures
 
 
-def _listed(names: Path, pictures: dict[str, Path]) -> list[str]:
-    """The stems that a list names, each once, in its order."""
+def read_names(path: Path) -> list[str]:
+    """The lines of a list of names, without what surrounds them and without empty ones.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     try:
         # A mark at the begin is Notepad's. Split at line feeds alone: a name may hold other line ends.
-        text = names.read_text(encoding="utf-8-sig")
-        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{names}: the list cannot be read ({error}); give a text file of names, one a line"
-        ) from error
+        raise ImageError(f"{path}: the list cannot be read ({error}); give a text file of names, one a line") from error
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _listed(names: Path, pictures: dict[str, Path]) -> list[str]:
+    """The stems that a list names, each once, in its order."""
+    lines = read_names(names)
     if not lines:
         raise ImageError(f"{names}: the list is empty; write the name of one picture a line")
     # A name may itself hold a dot, so the whole line is tried before what stands before its suffix.

@@ -16,7 +16,7 @@ from sinet.core.composite import to_alpha8
 from sinet.core.errors import ImageError
 from sinet.core.types import Rgb8, Size
 from sinet.data.decisions import counting_rows
-from sinet.data.labelled import Item, find_items
+from sinet.data.labelled import Item, find_items, read_names
 from sinet.data.rows import Row, SplitName, is_set, sha256
 from sinet.generate.layers import Layer, render
 from sinet.generate.person import LeftOutError, Person, load_person, mirrored
@@ -307,8 +307,4 @@ def _stems(path: Path | None) -> set[str]:
     """The names of a list, as they are and without a picture's suffix."""
     if path is None:
         return set()
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: the list cannot be read ({error}); give a text file of names, one a line") from error
-    return {stem for line in lines if line for stem in (line, line.rpartition(".")[0] or line)}
+    return {stem for line in read_names(path) for stem in (line, line.rpartition(".")[0] or line)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sinet.core.errors import LabelError
-from sinet.core.metrics import IGNORED, PERSON, Label, dilate, erode
+from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label, dilate, erode
 from sinet.core.types import Alpha, Float, Frame, Mask, Rgb8, Size
 from sinet.data.labelled import Item, load_label
 from sinet.generate.planes import gaussian, largest_part
@@ -78,12 +78,19 @@ def load_person(item: Item, soft: Path | None = None) -> Person:
     Raises:
         ImageError: the picture cannot be read.
         LabelError: label or alpha cannot be read or do not fit.
-        LeftOutError: ignored pixels, nobody, too little of somebody, or somebody in pieces.
+        LeftOutError: ignored pixels without an alpha, nobody, too little of somebody, or somebody in pieces.
     """
     frame = load_image(item.image)
     label = load_label(item, frame.size)
-    mask = _whole_person(label, item.name)
-    alpha = _soften(mask, frame.rgb) if soft is None else _load_alpha(soft, frame.size) * dilate(mask, BAND_PX)
+    if soft is None:
+        mask = _whole_person(label, item.name)
+        alpha = _soften(mask, frame.rgb)
+    else:
+        alpha = _load_alpha(soft, frame.size)
+        # Where teachers disagreed the alpha decides: what is cut out by it is what the new label shows, right or not.
+        label = np.where(label == IGNORED, np.where(alpha > 0.5, np.uint8(PERSON), np.uint8(BACKGROUND)), label)
+        mask = _whole_person(label, item.name)
+        alpha *= dilate(mask, BAND_PX)
     return cut_out(frame.rgb, alpha, mask)
 
 

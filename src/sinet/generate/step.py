@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sinet.core.errors import ImageError, OutputError, SpecError
+from sinet.core.errors import ImageError, LabelError, ModelError, OutputError, SpecError
 from sinet.core.records import to_plain
 from sinet.data.decisions import DECISIONS_NAME
 from sinet.data.rows import (
@@ -40,6 +40,17 @@ from sinet.pipeline.spread import spread
 JOURNAL_NAME = "journal.jsonl"
 _PART_S = 5.0
 """Where files cannot grow, the journal is written in parts, one in so many seconds."""
+
+
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (ImageError, "unreadable picture"),
+    (LabelError, "bad label"),
+    (ModelError, "a network failed"),
+    (OutputError, "not written"),
+    (MemoryError, "too little memory"),
+    (OSError, "the system refused"),
+)
+"""What a source's failure is counted under."""
 
 
 class Step(Protocol):
@@ -85,6 +96,7 @@ def run_step(
     cluster: str | None = None,
     overwrite: bool = False,
     reads: Sequence[Path] = (),
+    drop: bool = False,
     each: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Row]:
     """Make a set, or go on with one.
@@ -98,6 +110,7 @@ def run_step(
         cluster: as in `sinet.pipeline.spread`.
         overwrite: forget what lies in `out` and begin again.
         reads: folders that the sources lie in; `out` must be none of them, nor hold one.
+        drop: let rows go whose sources are not given this time.
         each: called after every source.
 
     Returns:
@@ -105,7 +118,7 @@ def run_step(
 
     Raises:
         SpecError: the set in `out` was begun with other settings, or two rows came out with one name.
-        OutputError: header, journal or manifest cannot be written, or `out` is what is read.
+        OutputError: header, journal or manifest cannot be written, `out` is what is read, or rows would go.
     """
     header = Header(step.name, json.loads(json.dumps(to_plain(step.settings()))))
     for place in reads:
@@ -114,6 +127,12 @@ def run_step(
     # First, so that a source that cannot be read leaves no set that was begun.
     sources = step.sources()
     done = _begin(header, out, overwrite)
+    gone = sorted(set(done) - set(sources))
+    if gone and not drop:
+        raise OutputError(
+            f"{out}: {sum(len(done[source]) for source in gone)} of its rows are made of sources that are not given "
+            f"this time, {gone[0]} among them; give those too, another folder for the set, or --drop to let the rows go"
+        )
     left = [source for source in sources if source not in done]
     journal = _Journal(out)
     statuses = Counter(row.status for source in sources for row in done.get(source, []))
@@ -195,7 +214,8 @@ class _Opened:
             try:
                 return work(source)
             except Exception as error:
-                return [Row(row_name(source), source, "failed", cause="failed", reason=failure(error, source))]
+                cause = next((words for kind, words in _CAUSES if isinstance(error, kind)), "failed")
+                return [Row(row_name(source), source, "failed", cause=cause, reason=failure(error, source))]
 
         return attempt
 

@@ -38,7 +38,7 @@ def test_a_folder_becomes_a_set(folder: Path, sinet: Sinet, person: bytes) -> No
 
 
 def test_only_what_is_asked_for(folder: Path, sinet: Sinet) -> None:
-    (folder / "names.txt").write_text("# mine\nann.jpg\n\nwall\n")
+    (folder / "names.txt").write_text("ann.jpg\n\nwall\n")
     (folder / "skip.txt").write_text("wall.png\n")
     done = sinet(
         "data", "label", "photos", "-o", "set", "--teacher", "portrait-5", "--list", "names.txt",

@@ -29,7 +29,10 @@ def test_rows_that_leave_the_set_are_told(people: Path, capsys: pytest.CaptureFi
     assert len(read_rows(people.parent / "set")) == 3
     assert "No longer" not in made(people, capsys)
     (people / "images/bob.png").unlink()
-    assert "No longer in the set: 1 of its rows, such as bob-0." in made(people, capsys)
+    assert run(["data", "crop", str(people), "-o", str(people.parent / "set")]) == 2
+    assert "1 of its rows are made of sources that are not given this time, " in capsys.readouterr().err
+    assert len(read_rows(people.parent / "set")) == 3
+    assert "No longer in the set: 1 of its rows, such as bob-0." in made(people, capsys, "--drop")
     assert len(read_rows(people.parent / "set")) == 2
 
 

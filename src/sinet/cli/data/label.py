@@ -53,6 +53,7 @@ def command(
     How far they agree is the row's score: pictures on which they do are kept, doubtful ones wait for review, the rest
     is left out, each with its reason. For a network of others give its file and a spec: isnet.onnx:isnet.json
     """
+    from sinet.data.labelled import read_names
     from sinet.generate.label import Labelling, Thresholds
     from sinet.generate.teachers import parse_teacher
     from sinet.generate.views import views_of
@@ -66,19 +67,8 @@ def command(
         thresholds=Thresholds(limits.keep if keep is None else keep, limits.review if review is None else review),
         licence=licence,
         val=val,
-        listed=None if listed is None else _lines(listed),
-        skipped=() if skip_list is None else _lines(skip_list),
+        listed=None if listed is None else tuple(read_names(Path(listed))),
+        skipped=() if skip_list is None else tuple(read_names(Path(skip_list))),
         store=None if store is None else Path(store),
     )
     ctx.exit(make(step, Making(**said), source))  # pyright: ignore[reportArgumentType]
-
-
-def _lines(file: str) -> tuple[str, ...]:
-    """The names in a list, one a line; lines that are empty or begin with # say nothing."""
-    from sinet.core.errors import ImageError
-
-    try:
-        lines = [line.strip() for line in Path(file).read_text("utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{file}: the list cannot be read ({error}); give a text file of names, one a line") from error
-    return tuple(line for line in lines if line and not line.startswith("#"))

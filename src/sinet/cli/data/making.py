@@ -30,6 +30,7 @@ class Making:
     workers: int
     cluster: str | None
     overwrite: bool
+    drop: bool
     as_json: bool
     quiet: bool
 
@@ -48,6 +49,7 @@ def making_options(function: F) -> F:
                 help="A Ray cluster to run on: host:port, auto (the one running here), local.",
             ),
             click.option("--overwrite", is_flag=True, help="Forget what lies in SET and begin again."),
+            click.option("--drop", is_flag=True, help="Let rows go whose sources are not given this time."),
             click.option("--json", "as_json", is_flag=True, help="Say what came of it as JSON on stdout."),
             click.option("-q", "--quiet", is_flag=True, help="Say failures only."),
         )
@@ -78,9 +80,13 @@ def make(step: "Step", making: Making, *reads: str) -> int:
             workers=making.workers,
             cluster=making.cluster,
             overwrite=making.overwrite,
+            drop=making.drop,
             reads=[open_place(place) for place in reads],
             each=lambda progress: _tell(line, progress),
         )
+    except KeyboardInterrupt:
+        line.say("Stopped. What is done is kept; the same command does the rest.")
+        raise
     finally:
         line.clear()
     if gone := before - {row.name for row in rows}:
