@@ -150,7 +150,10 @@ def read_rows(folder: Path) -> list[Row]:
     """
     path = folder / MANIFEST_NAME
     if not path.is_file():
-        raise LabelError(f"{path}: there is no such file; give a folder that a sinet data step has finished")
+        raise LabelError(
+            f"{path}: there is no such file; give a folder that a sinet data step has finished, or make a set of a "
+            f"labelled folder first: sinet data import folders {folder} -o SET"
+        )
     try:
         text = path.read_bytes().decode("utf-8").removesuffix("\n")
     except UnicodeDecodeError as error:
