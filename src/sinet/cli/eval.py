@@ -5,7 +5,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -121,14 +121,14 @@ def _measure(request: Request) -> "tuple[Averages, Segmenter]":
     from sinet.evaluation.accuracy import Averages, Ruler
     from sinet.evaluation.contact import WorstSheet
     from sinet.media.places import open_place
-    from sinet.media.sinks import check_output, save_image
+    from sinet.media.sinks import check_free, check_output, save_image
 
     if request.worst is not None:
         check_output(request.worst, False)
     worst, per_image, names = (
         None if name is None else open_place(name) for name in (request.worst, request.per_image, request.names)
     )
-    _check_free((worst, per_image), request.overwrite)
+    check_free((worst, per_image), request.overwrite)
     samples = find_items(open_place(request.folder), names, empty=request.empty)
     ruler = Ruler(request.model, request.spec, request.engine, request.threads, request.refine)
     segmenter, predict = ruler.open()
@@ -170,14 +170,6 @@ def _shared(
     if sheet is not None:
         for index in worst_of(seen):
             sheet.add(measure(samples[index], predict))
-
-
-def _check_free(paths: "Iterable[Path | None]", overwrite: bool) -> None:
-    from sinet.core.errors import OutputError
-
-    for path in paths:
-        if path is not None and path.exists() and not overwrite:
-            raise OutputError(f"{path}: is there already; give another name, or --overwrite to replace it")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -113,6 +113,17 @@ def check_output(path: str | os.PathLike[str], has_alpha: bool) -> None:
         OutputError: the suffix is unknown, or its format has no transparency.
     """
     _format_for(Path(str(path)).suffix, has_alpha, str(path))
+
+
+def check_free(paths: Iterable[Path | None], overwrite: bool) -> None:
+    """Refuse, before any work is done, names under which something stands that is not to be replaced.
+
+    Raises:
+        OutputError: one of them is taken.
+    """
+    for path in paths:
+        if path is not None and path.exists() and not overwrite:
+            raise OutputError(f"{path}: is there already; give another name, or --overwrite to replace it")
 
 
 def encode_image(pixels: Alpha8 | Rgb8 | Rgba8, suffix: str, *, icc_profile: bytes | None = None) -> bytes:

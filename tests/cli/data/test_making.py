@@ -40,3 +40,14 @@ def test_a_set_begun_anew_has_lost_nothing(people: Path, capsys: pytest.CaptureF
     made(people, capsys)
     (people / "images/bob.png").unlink()
     assert "No longer" not in made(people, capsys, "--overwrite")
+
+
+def test_a_failure_that_comes_back_under_other_names_is_no_loss(
+    people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (people / "images/bob.png").read_bytes()
+    (people / "images/bob.png").write_bytes(b"")
+    assert run(["data", "crop", str(people), "-o", str(people.parent / "set")]) == 1
+    capsys.readouterr()
+    (people / "images/bob.png").write_bytes(whole)
+    assert "No longer" not in made(people, capsys, "--drop")

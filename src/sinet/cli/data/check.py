@@ -124,14 +124,11 @@ def command(**given: Any) -> int:
 
 def _check_outputs(request: Request) -> None:
     """Refuse what could not be written, before any work."""
-    from sinet.core.errors import OutputError
-    from sinet.media.sinks import check_output
+    from sinet.media.sinks import check_free, check_output
 
     if request.sheet is not None:
         check_output(request.sheet, False)
-    for path in (request.sheet, request.write_hashes):
-        if path is not None and path.exists() and not request.overwrite:
-            raise OutputError(f"{path}: is there already; give another name, or --overwrite to replace it")
+    check_free((request.sheet, request.write_hashes), request.overwrite)
 
 
 def _held_out(request: Request) -> "HeldOut":

@@ -71,7 +71,9 @@ def make(step: "Step", making: Making, *reads: str) -> int:
     from sinet.media.places import open_place
 
     out = open_place(making.out)
-    before = {row.name for row in read_rows(out)} if is_set(out) and not making.overwrite else set[str]()
+    # Rows go only where they are let go, and what failed may come back under other names.
+    watched = making.drop and not making.overwrite and is_set(out)
+    before = {row.name for row in read_rows(out) if row.status != "failed"} if watched else set[str]()
     line = ProgressLine(quiet=making.quiet)
     try:
         rows = run_step(

@@ -77,6 +77,7 @@ def command(**given: Any) -> int:
 
 def _check(request: Request) -> None:
     from sinet.core.errors import OutputError
+    from sinet.media.sinks import check_free
 
     if len(request.folders) > 2:
         raise click.UsageError(f"{len(request.folders)} folders are given; a page shows one or two.")
@@ -85,8 +86,7 @@ def _check(request: Request) -> None:
             raise click.UsageError("Say where the page is to go: -o PAGE.html (or --json for figures alone).")
     elif request.out.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{request.out}: is no name of a page; call it PAGE.html")
-    elif request.out.exists() and not request.overwrite:
-        raise OutputError(f"{request.out}: is there already; give another name, or --overwrite to replace it")
+    check_free([request.out], request.overwrite)
 
 
 def open_detector() -> "Detect":

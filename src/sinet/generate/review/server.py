@@ -59,11 +59,7 @@ class _Take:
 
 
 @dataclass(frozen=True)
-class _Decide:
-    page: str
-    reviewer: str
-    have: tuple[str, ...]
-    want: int
+class _Decide(_Take):
     number: int
     name: str
     verdict: Literal["good", "bad", "skip"]
@@ -71,11 +67,7 @@ class _Decide:
 
 
 @dataclass(frozen=True)
-class _Undo:
-    page: str
-    reviewer: str
-    have: tuple[str, ...]
-    want: int
+class _Undo(_Take):
     number: int
 
 
