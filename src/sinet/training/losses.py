@@ -46,10 +46,16 @@ def boundary_labels(labels: Tensor, band_px: int) -> Tensor:
     Source: Park et al., SINet, arXiv:1911.09099v4, boundary loss.
     """
     person = (labels == 1)[:, None].float()
-    # max_pool2d pads with minus infinity, which is what "counts for neither" means.
-    dilated = functional.max_pool2d(person, band_px, 1, band_px // 2)
-    eroded = -functional.max_pool2d(-person, band_px, 1, band_px // 2)
+    dilated, eroded = _dilate(person, band_px), -_dilate(-person, band_px)
     return torch.where((dilated > eroded)[:, 0], labels, IGNORE)
+
+
+def _dilate(values: Tensor, side: int) -> Tensor:
+    """The greatest value in a square around each place of (n, 1, h, w)."""
+    # Columns, then rows: 2 x 15 comparisons and not 15 x 15, which took a fifth of a step on a CPU. max_pool2d pads
+    # with minus infinity, which is what "counts for neither" means.
+    columns = functional.max_pool2d(values, (side, 1), 1, (side // 2, 0))
+    return functional.max_pool2d(columns, (1, side), 1, (0, side // 2))
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor, boundary: float, band_px: int) -> Tensor:
