@@ -9,7 +9,8 @@ from sinet.core.preprocess import preprocess  # noqa: E402
 from sinet.export.build import SOURCES  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
 from sinet.nets.blocks import block_information  # noqa: E402
-from sinet.nets.checkpoints import load_published, our_name  # noqa: E402
+from sinet.nets.checkpoints import load_published  # noqa: E402
+from sinet.nets.published import our_name  # noqa: E402
 from sinet.nets.sinet import SINet  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sinet.core.errors import ShapeError, SpecError
+from sinet.core.errors import ModelError, ShapeError, SpecError
 from sinet.core.records import to_plain
 from sinet.training.recipe import load_recipe, recipe_from_plain
 
@@ -51,6 +51,11 @@ def test_shares_sum_to_one(recipe_path: Path) -> None:
 def test_the_input_must_fit_the_network(recipe_path: Path) -> None:
     with pytest.raises(ShapeError, match="multiples of 32"):
         load_recipe(recipe_path, ("preprocess.size=[64, 60]",))
+
+
+def test_the_network_must_be_known(recipe_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"network: expected one of portrait.*got 'landscape'"):
+        load_recipe(recipe_path, ("network=landscape",))
 
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:

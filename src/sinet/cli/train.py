@@ -100,17 +100,18 @@ def command(
 
 def _artefact(weights: Path, settings: "Recipe") -> Path:
     """The weights as the running half takes them: rewritten, with their spec."""
-    from sinet.core.architecture import PORTRAIT
     from sinet.core.spec import ModelSpec, OutputSpec
     from sinet.export.artefact import save_artefact
     from sinet.export.deploy import deploy
     from sinet.nets.checkpoints import load_network
+    from sinet.nets.registry import find_network
 
     licence = f"none stated yet; the licences of what it learned from stand in {settings.name}.json"
+    config = find_network(settings.network).config
     output = OutputSpec("nchw", "sigmoid", 0)
-    spec = ModelSpec(settings.name, settings.preprocess, output, licence, settings.origin, PORTRAIT)
+    spec = ModelSpec(settings.name, settings.preprocess, output, licence, settings.origin, config)
     path = weights.with_name(f"{settings.name}.artefact.safetensors")
-    save_artefact(deploy(load_network(weights)), spec, path)
+    save_artefact(deploy(load_network(weights, settings.network)), spec, path)
     return path
 
 

@@ -146,7 +146,7 @@ def deploy_stage(stage: EncoderStage, signs: Tensor) -> tuple[Stage, Tensor, Ten
 
 
 @torch.no_grad()
-def deploy(network: SINet) -> DeployedSINet:
+def deploy(network: nn.Module) -> DeployedSINet:
     """Rewrite a trained portrait network.
 
     Args:
@@ -158,8 +158,10 @@ def deploy(network: SINet) -> DeployedSINet:
         own logits, (1, classes, h, w).
 
     Raises:
-        ModelError: a batch norm of the network has no statistics to fold.
+        ModelError: it is no SINet, or a batch norm of it has no statistics to fold.
     """
+    if not isinstance(network, SINet):
+        raise ModelError(f"the rewrite knows the SINet family only, not {type(network).__name__}; export it to ONNX")
     encoder, decoder = network.encoder, network.decoder
     stem, turned = deploy_conv(encoder.stem.conv, encoder.stem.norm_act, None)
     first, skip_signs, signs = deploy_stage(cast("EncoderStage", encoder.stages[0]), turned.sign)

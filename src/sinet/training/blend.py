@@ -1,4 +1,4 @@
-"""One network halfway between two: `python -m sinet.training.blend FIRST SECOND SHARE OUT`.
+"""One network halfway between two: `python -m sinet.training.blend FIRST SECOND SHARE OUT [NETWORK]`.
 
 Where the second was trained on from the first, the straight line between their weights keeps a low loss, and a point on
 it can be better than either end: it keeps what the first knew and has what the second learned.
@@ -41,10 +41,10 @@ def blend(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: floa
     }
 
 
-def main(first: str, second: str, share: str, out: str) -> None:
-    """Blend two files of weights and write the result, with its provenance beside it."""
+def main(first: str, second: str, share: str, out: str, network: str = "portrait") -> None:
+    """Blend two files of one network's weights and write the result, with its provenance beside it."""
     paths = (Path(first), Path(second))
-    states = [load_network(path).state_dict() for path in paths]
+    states = [load_network(path, network).state_dict() for path in paths]
     target = Path(out)
     facts: dict[str, object] = {
         "name": target.stem,
@@ -57,4 +57,4 @@ def main(first: str, second: str, share: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:6])

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sinet.core.errors import ModelError, OutputError, SinetError
 from sinet.core.records import to_plain
 from sinet.data.manifest import Split, find_split
 from sinet.data.pool import Pool, load_pool
 from sinet.nets.checkpoints import load_network
-from sinet.nets.sinet import SINet
+from sinet.nets.registry import find_network
 from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sinet.training.loader import Part, batches, draw_batch
 from sinet.training.losses import segmentation_loss
@@ -33,7 +33,7 @@ class Run:
     """A run in memory."""
 
     recipe: Recipe
-    network: SINet
+    network: nn.Module
     average: dict[str, Tensor]
     optimiser: torch.optim.AdamW
     step: int = 0
@@ -105,7 +105,8 @@ def load_pools(recipe: Recipe, splits: tuple[Split, ...], each: Callable[[], Non
 def start_run(recipe: Recipe) -> Run:
     """A run at step 0: the network from its start, or from the seed."""
     torch.manual_seed(recipe.seed)
-    network = (load_network(Path(recipe.start)) if recipe.start else SINet()).train()
+    network = load_network(Path(recipe.start), recipe.network) if recipe.start else find_network(recipe.network).build()
+    network.train()
     average = {name: value.clone() for name, value in network.state_dict().items()}
     return Run(recipe, network, average, build_optimiser(network, recipe.schedule))
 
@@ -173,9 +174,9 @@ def take_step(run: Run, images: Tensor, labels: Tensor) -> float:
     return run.machine.mean(loss)
 
 
-def averaged(run: Run) -> SINet:
+def averaged(run: Run) -> nn.Module:
     """The network with the averaged weights, in evaluation mode."""
-    network = SINet(run.network.config)
+    network = find_network(run.recipe.network).build()
     network.load_state_dict(run.average)
     return network.eval()
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sinet.core.architecture import PORTRAIT, check_size
+from sinet.core.architecture import check_size
 from sinet.core.errors import SpecError
 from sinet.core.records import from_plain
 from sinet.core.spec import PreprocessSpec
 from sinet.data.augment import AugmentRow
 from sinet.data.manifest import SourceRow
+from sinet.nets.registry import find_network
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ class Recipe:
         loss: what is minimised.
         augment: how far chance may go.
         short_side: pictures are held in memory at this short side, in pixels.
+        network: name of the network in `sinet.nets.registry`.
+
+    Raises:
+        ModelError: there is no such network.
+        ShapeError: the input does not fit it.
+        SpecError: the sources' shares or names do not.
     """
 
     name: str
@@ -106,7 +113,7 @@ class Recipe:
     loss: LossRow = field(default_factory=LossRow)
     augment: AugmentRow = field(default_factory=AugmentRow)
     short_side: int = 320
-    network: Literal["portrait"] = "portrait"
+    network: str = "portrait"
 
     def __post_init__(self) -> None:
         total = sum(source.share for source in self.sources)
@@ -115,7 +122,7 @@ class Recipe:
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
             raise SpecError(f"sources: {', '.join(names)} are not all different; give each its own name")
-        check_size(self.preprocess.size, PORTRAIT.size_multiple)
+        check_size(self.preprocess.size, find_network(self.network).size_multiple)
 
 
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:

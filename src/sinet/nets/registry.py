@@ -1,0 +1,52 @@
+"""The networks that can be trained, by name: what builds each, and the numbers it is built from.
+
+A recipe's `network` names one of them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from sinet.core.architecture import PORTRAIT, SINetConfig
+from sinet.core.errors import ModelError
+from sinet.nets.published import rename
+from sinet.nets.sinet import SINet
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network.
+
+    Attributes:
+        title: what messages call it.
+        build: makes it, with weights drawn from torch's generator; it takes (n, 3, h, w) and answers with the logits
+            (n, 2, h, w) of background and person.
+        size_multiple: both sides of its input must be multiples of this.
+        config: the row that the artefact's spec carries, or None where the rewrite does not know the network; a run of
+            it leaves an ONNX file instead of an artefact.
+        rename: the authors' state dict under our names, or None where nobody published weights.
+    """
+
+    title: str
+    build: Callable[[], nn.Module]
+    size_multiple: int
+    config: SINetConfig | None = None
+    rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+
+
+NETWORKS = {
+    "portrait": Network("the portrait SINet", SINet, PORTRAIT.size_multiple, PORTRAIT, rename),
+}
+
+
+def find_network(name: str) -> Network:
+    """The network of that name.
+
+    Raises:
+        ModelError: there is none; the message names those that there are.
+    """
+    try:
+        return NETWORKS[name]
+    except KeyError:
+        raise ModelError(f"network: expected one of {', '.join(NETWORKS)}, got {name!r}") from None
