@@ -4,8 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage
 
-from sinet.data.augment import AugmentRow, augment, flip, random_crop, recolour, rotate
+from sinet.data.augment import (
+    AugmentRow,
+    augment,
+    blurred,
+    flip,
+    noisy,
+    random_box,
+    recolour,
+    rotate,
+    turned_part,
+)
 from sinet.data.pool import Sample
 
 STILL = AugmentRow(whole=0, rotate=1, paste=0, gain=0, contrast=0, grey=0, noise=0, blur=0, jpeg=0)
@@ -60,17 +72,23 @@ def test_a_turn_ignores_what_comes_from_outside(sample: Sample) -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_a_crop_is_a_part_of_the_stated_size(seed: int) -> None:
+def test_a_part_is_of_the_stated_size_and_within_the_picture(seed: int) -> None:
     height, width = 120, 90
-    numbers = np.arange(height * width).reshape(height, width)
-    picture = Sample(np.stack([numbers % 256, numbers // 256, numbers * 0], -1).astype(np.uint8), drawn().label)
-    crop = random_crop(picture, AugmentRow(crop=(0.5, 0.8), aspect=0.2), np.random.default_rng(seed))
-    h, w = crop.label.shape
+    top, left, h, w = random_box((height, width), AugmentRow(crop=(0.5, 0.8)), np.random.default_rng(seed))
     assert 0.5 * np.exp(-0.1) * height - 1 <= h <= 0.8 * np.exp(0.1) * height + 1
     assert 0.5 * np.exp(-0.1) * width - 1 <= w <= 0.8 * np.exp(0.1) * width + 1
-    first = int(crop.rgb[0, 0, 0]) + 256 * int(crop.rgb[0, 0, 1])
-    y, x = divmod(first, width)
-    assert np.array_equal(crop.label, picture.label[y : y + h, x : x + w])
+    assert 0 <= top <= height - h
+    assert 0 <= left <= width - w
+
+
+@pytest.mark.parametrize("degrees", [0.0, 17.0, -30.0])
+def test_a_turned_part_is_the_part_of_the_turned_picture(degrees: float, sample: Sample) -> None:
+    part = turned_part(sample, degrees, (11, 7, 40, 33))
+    whole = rotate(sample, degrees)
+    assert np.array_equal(part.label, whole.label[11:51, 7:40])
+    assert np.abs(part.rgb.astype(int) - whole.rgb[11:51, 7:40]).max() <= 1
+    turned = np.asarray(Image.fromarray(sample.rgb).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=(128,) * 3))
+    assert np.abs(whole.rgb.astype(int) - turned).max() <= 1, "counter-clockwise, about the centre"
 
 
 def test_without_chance_colours_stay(sample: Sample) -> None:
@@ -84,3 +102,20 @@ def test_each_disturbance_disturbs(name: str, sample: Sample) -> None:
     assert rgb.shape == sample.rgb.shape
     if name == "grey":
         assert (np.ptp(rgb.astype(int), axis=-1) <= 1).all()
+
+
+@pytest.mark.parametrize("sigma", [0.2, 0.6, 1.5])
+def test_a_blur_is_gaussian(sigma: float) -> None:
+    rgb = np.random.default_rng(3).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    exact = ndimage.gaussian_filter(rgb.astype(float), (sigma, sigma, 0), mode="nearest", truncate=8)
+    assert np.abs(blurred(rgb, sigma) - exact).max() < 4
+    plain = np.full((9, 9, 3), 200, np.uint8)
+    assert np.array_equal(blurred(plain, sigma), plain)
+
+
+def test_noise_has_the_stated_spread_and_no_colour_of_its_own() -> None:
+    grey = np.full((200, 200, 3), 128, np.uint8)
+    noise = noisy(grey, 8.0, np.random.default_rng(0)) - 128.0
+    assert noise.std() == pytest.approx(8, rel=0.02)
+    assert np.abs(noise.mean((0, 1))).max() < 0.15
+    assert np.abs(np.corrcoef(noise.reshape(-1, 3).T) - np.eye(3)).max() < 0.02

@@ -7,14 +7,24 @@ what it does to a user's photograph.
 import io
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.random import Generator
-from PIL import Image, ImageFilter
+from numpy.typing import NDArray
+from PIL import Image
 
 from sinet.core.metrics import IGNORED
 from sinet.core.types import Rgb8, Size
 from sinet.data.pool import Sample, resize_sample
+
+Box = tuple[int, int, int, int]
+"""A part of a picture: top, left, height, width, in pixels."""
+Affine = tuple[float, float, float, float, float, float]
+GREY = (128, 128, 128)
+LUMA = (0.299, 0.587, 0.114)
+NORMAL = np.array([NormalDist(0, 1.0025).inv_cdf((i + 0.5) / 256) for i in range(256)])
+"""256 equally likely values of mean 0 and standard deviation 1, nearly normal; 1.0025 makes up for what lies beyond."""
 
 
 @dataclass(frozen=True)
@@ -65,56 +75,132 @@ def augment(sample: Sample, row: AugmentRow, size: Size, rng: Generator) -> Samp
         size: (height, width) that comes out.
         rng: the only source of chance.
     """
-    if rng.random() < row.rotate:
-        sample = rotate(sample, float(np.clip(rng.normal(0, row.degrees), -30, 30)))
-    if rng.random() >= row.whole:
-        sample = random_crop(sample, row, rng)
-    if rng.random() < 0.5:
-        sample = flip(sample)
-    sample = resize_sample(sample, size)
-    return Sample(recolour(sample.rgb, row, rng), sample.label)
+    degrees = float(np.clip(rng.normal(0, row.degrees), -30, 30)) if rng.random() < row.rotate else 0.0
+    height, width = int(sample.label.shape[0]), int(sample.label.shape[1])
+    box = random_box((height, width), row, rng) if rng.random() >= row.whole else (0, 0, height, width)
+    mirrored = rng.random() < 0.5
+    small = resize_sample(turned_part(sample, degrees, box), size)
+    if mirrored:  # after all that shrinks: it is the same there, and there is less of it
+        small = flip(small)
+    return Sample(recolour(small.rgb, row, rng), small.label)
 
 
 def flip(sample: Sample) -> Sample:
     """Left becomes right."""
-    return Sample(np.ascontiguousarray(sample.rgb[:, ::-1]), np.ascontiguousarray(sample.label[:, ::-1]))
+    rgb = Image.fromarray(sample.rgb).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return Sample(np.asarray(rgb), np.ascontiguousarray(sample.label[:, ::-1]))
 
 
 def rotate(sample: Sample, degrees: float) -> Sample:
     """Turn a picture about its centre, counter-clockwise; what comes from outside it is grey and ignored."""
-    rgb = Image.fromarray(sample.rgb).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=(128, 128, 128))
-    label = Image.fromarray(sample.label).rotate(degrees, Image.Resampling.NEAREST, fillcolor=IGNORED)
+    return turned_part(sample, degrees, (0, 0, int(sample.label.shape[0]), int(sample.label.shape[1])))
+
+
+def turned_part(sample: Sample, degrees: float, box: Box) -> Sample:
+    """A part of a turned picture; only that part is turned.
+
+    Args:
+        sample: a picture and its label.
+        degrees: of the turn about the picture's centre, counter-clockwise.
+        box: which part of what comes out of the turn.
+    """
+    top, left, height, width = box
+    if degrees == 0:
+        part = slice(top, top + height), slice(left, left + width)
+        return Sample(sample.rgb[part], sample.label[part])
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    y, x = sample.label.shape[0] / 2, sample.label.shape[1] / 2
+    across, down = left - x, top - y  # the part's corner as the centre sees it
+    from_x = (cosine, -sine, x + cosine * across - sine * down)
+    from_y = (sine, cosine, y + sine * across + cosine * down)
+    return affine(sample, (*from_x, *from_y), (height, width), IGNORED)
+
+
+def affine(sample: Sample, matrix: Affine, size: Size, outside: int) -> Sample:
+    """Draw a picture anew, each point taken from where a matrix says: colours bilinearly, the label by nearest.
+
+    Nothing is averaged: where the matrix shrinks, shrink the picture first.
+
+    Args:
+        sample: a picture and its label.
+        matrix: (a, b, c, d, e, f): the point (x, y) comes from (a x + b y + c, d x + e y + f); pixels are squares whose
+            corners are at whole numbers.
+        size: (height, width) that comes out.
+        outside: the label of what comes from outside the picture, which is grey.
+    """
+    shape, way = (size[1], size[0]), Image.Transform.AFFINE
+    rgb = Image.fromarray(sample.rgb).transform(shape, way, matrix, Image.Resampling.BILINEAR, fillcolor=GREY)
+    label = Image.fromarray(sample.label).transform(shape, way, matrix, Image.Resampling.NEAREST, fillcolor=outside)
     return Sample(np.asarray(rgb), np.asarray(label))
 
 
-def random_crop(sample: Sample, row: AugmentRow, rng: Generator) -> Sample:
-    """A part of the picture, at any place in it."""
-    height, width = int(sample.label.shape[0]), int(sample.label.shape[1])
+def random_box(size: Size, row: AugmentRow, rng: Generator) -> Box:
+    """A part of a picture of a size, at any place in it."""
+    height, width = size
     side = rng.uniform(row.crop[0], row.crop[1])
     stretch = math.exp(rng.uniform(-row.aspect, row.aspect) / 2)
     h = max(1, round(height * min(1.0, side / stretch)))
     w = max(1, round(width * min(1.0, side * stretch)))
-    y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
-    return Sample(sample.rgb[y : y + h, x : x + w], sample.label[y : y + h, x : x + w])
+    return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
 
 
 def recolour(rgb: Rgb8, row: AugmentRow, rng: Generator) -> Rgb8:
     """Another light, another camera, another compression; the label is not concerned."""
     if rng.random() < row.blur:
-        rgb = np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(rng.uniform(0.2, row.blur_px))))
+        rgb = blurred(rgb, rng.uniform(0.2, row.blur_px))
     gains = np.exp(rng.normal(0, row.gain) + rng.normal(0, row.gain / 2, 3))
     contrast, gamma, saturation = (math.exp(rng.normal(0, row.contrast)) for _ in range(3))
     if rng.random() < row.grey:
         saturation = 0.0
-    codes = np.arange(256, dtype=np.float32)[:, None] / 255
+    codes = np.arange(256)[:, None] / 255
     curve = 255 * (np.clip(codes * gains, 0, 1) ** gamma - 0.5) * contrast + 127.5  # (256, 3)
-    colours = np.stack([curve[:, channel].astype(np.float32)[rgb[..., channel]] for channel in range(3)], -1)
-    luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
-    colours = luma[..., None] + np.float32(saturation) * (colours - luma[..., None])
+    table = np.clip(curve + 0.5, 0, 255).astype(np.uint8)
+    # saturation c + (1 - saturation) luma, as a matrix
+    mixed = saturation * np.eye(3) + (1 - saturation) * np.array(LUMA)
+    matrix = np.pad(mixed, ((0, 0), (0, 1))).ravel().tolist()
+    coloured = Image.fromarray(rgb).point(table.T.ravel().tolist()).convert("RGB", tuple(matrix))
+    rgb = np.asarray(coloured)
     if rng.random() < row.noise:
-        colours += rng.standard_normal(colours.shape, np.float32) * np.float32(rng.uniform(0, row.noise_std))
-    rgb = np.clip(colours + 0.5, 0, 255).astype(np.uint8)
+        rgb = noisy(rgb, rng.uniform(0, row.noise_std), rng)
     return _jpeg(rgb, int(rng.integers(25, 91))) if rng.random() < row.jpeg else rgb
+
+
+def blurred(rgb: Rgb8, sigma: float) -> Rgb8:
+    """A Gaussian blur of `sigma` pixels, cut at 3 of them; colours go on beyond the frame as they are at it."""
+    reach = max(1, math.ceil(3 * sigma))
+    weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
+    shares = np.rint(256 * weights / (2 * weights.sum() - weights[0])).astype(np.uint16)
+    shares[0] = 256 - 2 * int(shares[1:].sum())  # so that a plain picture stays, and no sum leaves 16 bits
+    for axis in (0, 1):
+        rgb = _weighted(rgb, shares, axis)
+    return rgb
+
+
+def noisy(rgb: Rgb8, std: float, rng: Generator) -> Rgb8:
+    """Add Gaussian noise of a standard deviation in code values, each code of each pixel by itself.
+
+    A random byte picks one of 256 equally likely values; drawing a normal number for every code takes far longer.
+    """
+    table = np.rint(np.float64(std) * NORMAL).astype(np.int16)
+    picked = np.frombuffer(rng.bytes(rgb.size), np.uint8).reshape(rgb.shape)
+    return np.clip(table.take(picked, mode="clip") + rgb, 0, 255).astype(np.uint8)
+
+
+def _weighted(rgb: Rgb8, shares: NDArray[np.uint16], axis: int) -> Rgb8:
+    """Weighted sums along one axis, in 16 bits: `shares` of the pixel itself, of both its neighbours, and so on."""
+    reach, length = len(shares) - 1, rgb.shape[axis]
+    pads = [(reach, reach) if a == axis else (0, 0) for a in range(3)]
+    wide = np.pad(rgb, pads, "edge").astype(np.uint16)
+
+    def moved(by: int) -> NDArray[np.uint16]:
+        part = slice(reach + by, reach + by + length)
+        return wide[part] if axis == 0 else wide[:, part]
+
+    total = moved(0) * shares[0] + np.uint16(128)
+    for by in range(1, reach + 1):
+        if shares[by]:
+            total += (moved(by) + moved(-by)) * shares[by]
+    return (total >> np.uint16(8)).astype(np.uint8)
 
 
 def _jpeg(rgb: Rgb8, quality: int) -> Rgb8:

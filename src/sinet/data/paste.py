@@ -2,13 +2,12 @@
 
 import numpy as np
 from numpy.random import Generator
-from PIL import Image, ImageFilter
 
-from sinet.core.composite import composite
-from sinet.core.metrics import BACKGROUND, IGNORED, PERSON
-from sinet.core.resample import resize_map, resize_rgb
+from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label
 from sinet.data.augment import AugmentRow
 from sinet.data.pool import Sample
+from sinet.native.blend import composite
+from sinet.native.resize import resize_map, resize_rgb
 
 
 def paste_person(person: Sample, scene: Sample, row: AugmentRow, rng: Generator) -> Sample:
@@ -34,8 +33,7 @@ def paste_person(person: Sample, scene: Sample, row: AugmentRow, rng: Generator)
     h0, w0 = person.label[box].shape
     scale = min(rng.uniform(row.paste_height[0], row.paste_height[1]) * height / h0, width / w0, 1.0)
     size = max(2, round(h0 * scale)), max(2, round(w0 * scale))
-    mask = Image.fromarray(person.label[box]).filter(ImageFilter.MinFilter(3))
-    alpha = resize_map(np.asarray(mask, np.float32) / np.float32(255), size)
+    alpha = resize_map(drawn_in(person.label[box]).astype(np.float32) / np.float32(255), size)
     cut_off = rows[-1] >= person.label.shape[0] - 3
     free_y, free_x = max(0, height - size[0]), max(0, width - size[1])
     y = free_y if cut_off else int(rng.integers(free_y + 1))
@@ -45,3 +43,10 @@ def paste_person(person: Sample, scene: Sample, row: AugmentRow, rng: Generator)
     rgb[place] = composite(resize_rgb(person.rgb[box], size), rgb[place], alpha)
     label[place] = np.where(alpha > 0.5, PERSON, BACKGROUND)
     return Sample(rgb, label)
+
+
+def drawn_in(label: Label) -> Label:
+    """The least of every 3x3 square: the mask drawn in by a pixel; what lies beyond the frame is as the frame."""
+    wide = np.pad(label, 1, "edge")
+    across = np.minimum(np.minimum(wide[:, :-2], wide[:, 1:-1]), wide[:, 2:])
+    return np.minimum(np.minimum(across[:-2], across[1:-1]), across[2:])

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label
-from sinet.core.resample import resize_map, resize_rgb
 from sinet.core.types import Rgb8, Size
 from sinet.data.labelled import Item, load_label
 from sinet.data.manifest import Split
 from sinet.media.image import load_image
+from sinet.native.resize import resize_map, resize_rgb
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,17 @@ from numpy.random import Generator
 from torch import Tensor
 
 from sinet.core.metrics import IGNORED, PERSON, Label
-from sinet.core.preprocess import preprocess
 from sinet.data.augment import augment
 from sinet.data.paste import paste_person
 from sinet.data.pool import Pool, Sample
+from sinet.native.resize import preprocess
 from sinet.training.losses import IGNORE
 from sinet.training.recipe import Recipe
 
 AHEAD = 4
 """Batches drawn ahead of the one in use."""
+_CLASSES = np.zeros(256, np.int64)
+_CLASSES[PERSON], _CLASSES[IGNORED] = 1, IGNORE
 
 
 def draw_sample(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> Sample:
@@ -48,12 +50,14 @@ def draw_batch(pools: tuple[Pool, ...], recipe: Recipe, step: int, part: Part = 
     Returns:
         (n, 3, h, w) float32 as the network takes it, and (n, h, w) int64 labels of `sinet.training.losses`.
     """
-    inputs, labels = [], []
-    for index in range(part.rank, recipe.schedule.batch, part.of):
+    mine = range(part.rank, recipe.schedule.batch, part.of)
+    images = np.empty((len(mine), 3, *recipe.preprocess.size), np.float32)
+    labels = np.empty((len(mine), *recipe.preprocess.size), np.int64)
+    for place, index in enumerate(mine):
         sample = draw_sample(pools, recipe, np.random.default_rng([recipe.seed, step, index]))
-        inputs.append(preprocess(sample.rgb, recipe.preprocess)[0])
-        labels.append(classes(sample.label))
-    return torch.from_numpy(np.concatenate(inputs)), torch.from_numpy(np.stack(labels))
+        images[place] = preprocess(sample.rgb, recipe.preprocess)[0]
+        labels[place] = classes(sample.label)
+    return torch.from_numpy(images), torch.from_numpy(labels)
 
 
 def batches(
@@ -75,7 +79,7 @@ def batches(
 
 def classes(label: Label) -> np.ndarray:
     """A label of 255, 0 and 128 as int64 classes 1, 0 and `IGNORE`."""
-    return np.where(label == IGNORED, IGNORE, (label == PERSON).astype(np.int64))
+    return _CLASSES.take(label, mode="clip")
 
 
 def _any(pool: Pool, rng: Generator) -> Sample:
