@@ -158,10 +158,15 @@ def deploy(network: nn.Module) -> DeployedSINet:
         own logits, (1, classes, h, w).
 
     Raises:
-        ModelError: it is no SINet, or a batch norm of it has no statistics to fold.
+        ModelError: it is no SINet, a variant for comparison, or a batch norm of it has no statistics to fold.
     """
     if not isinstance(network, SINet):
         raise ModelError(f"the rewrite knows the SINet family only, not {type(network).__name__}; export it to ONNX")
+    if (network.skip, network.squeezing) != ("blocking", "pool"):
+        raise ModelError(
+            f"the rewrite knows information blocking and pooling only, this SINet has skip {network.skip!r} and "
+            f"squeezing {network.squeezing!r}; export it to ONNX"
+        )
     encoder, decoder = network.encoder, network.decoder
     stem, turned = deploy_conv(encoder.stem.conv, encoder.stem.norm_act, None)
     first, skip_signs, signs = deploy_stage(cast("EncoderStage", encoder.stages[0]), turned.sign)

@@ -5,6 +5,7 @@ together with the authors' published networks, whose weights these parts must ca
 """
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +15,18 @@ from sinet.core.architecture import SqueezeModule
 
 BATCH_NORM_EPS = 1e-3
 
+Squeezing = Literal["pool", "dilation"]
+"""How a block sees a wider area: on a smaller map, as the paper's, or by a dilated kernel, for comparison."""
+
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
     """Batch norm with the authors' epsilon of 1e-3; torch's default is a hundred times smaller."""
     return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPS)
 
 
-def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
     """A convolution that keeps the size (divided by `stride`), without bias."""
-    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 * dilation, dilation, groups, bias=False)
 
 
 def upsample(x: Tensor, factor: int) -> Tensor:
@@ -92,12 +96,16 @@ class SpatialSqueezeBlock(nn.Module):
 
     Average pool by `pool`, depthwise `kernel` x `kernel`, batch norm, PReLU, pointwise, bilinear up by `pool`, batch
     norm. With `pool` 1 it is a plain depthwise-separable convolution.
+
+    With `squeezing` "dilation" the map keeps its size and the kernel is dilated by `pool` instead: the same parameters,
+    taps at the same distances, but each sees one pixel where the pooled one saw the mean of `pool` x `pool`, so that
+    the whole is `pool` - 1 pixels narrower.
     """
 
-    def __init__(self, channels: int, kernel: int, pool: int) -> None:
+    def __init__(self, channels: int, kernel: int, pool: int, squeezing: Squeezing = "pool") -> None:
         super().__init__()
-        self.pool = pool
-        self.depthwise = conv(channels, channels, kernel, groups=channels)
+        self.pool = pool if squeezing == "pool" else 1
+        self.depthwise = conv(channels, channels, kernel, groups=channels, dilation=pool // self.pool)
         self.norm_act = NormAct(channels)
         self.pointwise = conv(channels, channels, 1)
         self.norm = batch_norm(channels)
@@ -118,12 +126,12 @@ class SpatialSqueeze(nn.Module):
     residual is added, before batch norm and PReLU, where input and output have the same width.
     """
 
-    def __init__(self, inputs: int, config: SqueezeModule) -> None:
+    def __init__(self, inputs: int, config: SqueezeModule, squeezing: Squeezing = "pool") -> None:
         super().__init__()
         half = config.width // 2
         self.residual = inputs == config.width
         self.reduce = conv(inputs, half, 1, groups=2)
-        self.branches = nn.ModuleList(SpatialSqueezeBlock(half, b.kernel, b.pool) for b in config.branches)
+        self.branches = nn.ModuleList(SpatialSqueezeBlock(half, b.kernel, b.pool, squeezing) for b in config.branches)
         self.norm_act = NormAct(config.width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,3 +155,23 @@ def block_information(coarse: Tensor, fine: Tensor) -> Tensor:
     """
     confidence = coarse.softmax(1).amax(1, keepdim=True)  # (n, 1, h, w)
     return coarse + fine * (1 - confidence)
+
+
+class LearnedGate(nn.Module):
+    """What information blocking computes from the confidence, left to be learned: for comparison.
+
+    A gate in (0, 1) for every pixel, from coarse logits and fine features through two pointwise layers with a PReLU
+    between; with eight channels inside it can express 1 - c. Features and answer as in `block_information`.
+
+    Source: Oktay et al., Attention U-Net, arXiv:1804.03999v3, section 2.2, additive attention. Departs: both inputs
+        have one size already, and the activation inside is SINet's.
+    """
+
+    def __init__(self, classes: int, inner: int = 8) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.Conv2d(2 * classes, inner, 1), nn.PReLU(inner), nn.Conv2d(inner, 1, 1), nn.Sigmoid()
+        )
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        return coarse + fine * self.gate(torch.cat([coarse, fine], 1))

@@ -6,6 +6,7 @@ The community's retraining (anilsathyan7) of the portrait network keeps the auth
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from sinet.core.errors import ModelError
@@ -59,3 +60,62 @@ def our_name(theirs: str) -> str:
 def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Translate a whole state dict of the authors' portrait network."""
     return {our_name(name): tensor for name, tensor in state.items()}
+
+
+# ExtremeC3Net: their modules and single parts -> ours. The first branch of a module in `_PLAIN` has dilation 1.
+_EXTREMEC3 = {
+    "encoder.level1": "coarse.stem",
+    "encoder.b1": "coarse.join2",
+    "encoder.level2_0": "coarse.down",
+    "encoder.level2.0": "coarse.middle",
+    "encoder.b2": "coarse.join4",
+    "encoder.level3_0": "coarse.widen",
+    **{f"encoder.level3.{index}": f"coarse.deep.{index}" for index in range(5)},
+    "encoder.b3": "coarse.join",
+    "upsample.0": "project",
+    "upsample.1": "project_norm",
+    "Fine.0": "fine.0",
+    "Fine.1": "fine.1",
+    "classifier.0": "norm_act",
+    "classifier.2": "head",
+}
+_JOINS = ("encoder.b1", "encoder.b2", "encoder.b3", "classifier.0")
+_PLAIN = ("encoder.level2_0", "encoder.level2.0", "encoder.level3_0")
+_PLAIN_BRANCH = ("depthwise", "pointwise")
+_BRANCH = (*(f"concentrate.{index}" for index in range(5)), *_PLAIN_BRANCH)
+
+
+def our_extremec3_name(theirs: str) -> str:
+    """Translate one parameter name of the authors' ExtremeC3Net into ours.
+
+    Raises:
+        ModelError: the name belongs to no part of that network.
+    """
+    module = next((name for name in _EXTREMEC3 if theirs.startswith(f"{name}.")), None)
+    if module is None:
+        raise ModelError(f"the parameter {theirs!r} belongs to no part of ExtremeC3Net; is this another network?")
+    ours, rest = _EXTREMEC3[module], theirs[len(module) + 1 :]
+    if branch := re.match(r"d([123])\.conv\.(\d)\.", rest):
+        parts = _PLAIN_BRANCH if branch[1] == "1" and module in _PLAIN else _BRANCH
+        return f"{ours}.branches.{int(branch[1]) - 1}.{parts[int(branch[2])]}.{rest[branch.end() :]}"
+    if rest.startswith("c1.conv."):
+        return f"{ours}.reduce.{rest.removeprefix('c1.conv.')}"
+    if module == "Fine.0":
+        return f"{ours}.{rest.removeprefix('conv.')}"
+    if rest.startswith(("bn.bn.", "bn.act.")):
+        rest = rest.removeprefix("bn.")
+    inner = "" if module in _JOINS else "norm_act."
+    return f"{ours}.{re.sub(r'^bn[.]', f'{inner}norm.', re.sub(r'^act[.]', f'{inner}act.', rest))}"
+
+
+def rename_extremec3(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Translate a whole state dict of the authors' ExtremeC3Net."""
+    return {our_extremec3_name(name): tensor for name, tensor in state.items()}
+
+
+def extremec3_of_two(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same for two classes: a background whose logit is 0 leaves the person's probability as it is."""
+    ours = rename_extremec3(state)
+    if (head := ours.get("head.weight")) is not None and len(head) == 1:
+        ours["head.weight"] = torch.cat([torch.zeros_like(head), head])
+    return ours

@@ -5,12 +5,14 @@ A recipe's `network` names one of them.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor, nn
 
 from sinet.core.architecture import PORTRAIT, SINetConfig
 from sinet.core.errors import ModelError
-from sinet.nets.published import rename
+from sinet.nets import extremec3, lraspp, unet
+from sinet.nets.published import extremec3_of_two, rename
 from sinet.nets.sinet import SINet
 
 
@@ -37,6 +39,18 @@ class Network:
 
 NETWORKS = {
     "portrait": Network("the portrait SINet", SINet, PORTRAIT.size_multiple, PORTRAIT, rename),
+    # Variants of it, one difference each, for comparison.
+    "portrait-plain": Network("the SINet without a gate", partial(SINet, skip="plain"), PORTRAIT.size_multiple),
+    "portrait-learned": Network(
+        "the SINet with a learned gate", partial(SINet, skip="learned"), PORTRAIT.size_multiple
+    ),
+    "portrait-dilation": Network(
+        "the SINet with dilated kernels", partial(SINet, squeezing="dilation"), PORTRAIT.size_multiple
+    ),
+    # Other architectures, for comparison.
+    "extremec3": Network("ExtremeC3Net", extremec3.ExtremeC3, extremec3.SIZE_MULTIPLE, rename=extremec3_of_two),
+    "lraspp": Network("MobileNetV3-small with LR-ASPP", lraspp.LrAspp, lraspp.SIZE_MULTIPLE),
+    "unet": Network("the small U-Net", unet.UNet, unet.SIZE_MULTIPLE),
 }
 
 

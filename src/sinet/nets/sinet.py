@@ -4,22 +4,37 @@ Source: Park et al., SINet, arXiv:1911.09099v4, section 3 and the encoder table.
 convolution multiply-adds at 224x224 with the `PORTRAIT` row.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from sinet.core.architecture import PORTRAIT, SINetConfig, Stage, check_size
-from sinet.nets.blocks import ConvNormAct, DownSample, NormAct, SpatialSqueeze, batch_norm, block_information, upsample
+from sinet.nets.blocks import (
+    ConvNormAct,
+    DownSample,
+    LearnedGate,
+    NormAct,
+    SpatialSqueeze,
+    Squeezing,
+    batch_norm,
+    block_information,
+    upsample,
+)
+
+Skip = Literal["blocking", "plain", "learned"]
+"""How fine detail joins the coarse answer: where that is unsure, everywhere, or where a learned gate says."""
 
 
 class EncoderStage(nn.Module):
     """Halve the resolution, run the modules, join what went in with what came out."""
 
-    def __init__(self, inputs: int, config: Stage) -> None:
+    def __init__(self, inputs: int, config: Stage, squeezing: Squeezing = "pool") -> None:
         super().__init__()
         self.down = DownSample(inputs, config.down, config.reduction)
         widths = [config.down, *(module.width for module in config.modules)]
         self.modules_ = nn.Sequential(
-            *(SpatialSqueeze(i, module) for i, module in zip(widths, config.modules, strict=False))
+            *(SpatialSqueeze(i, module, squeezing) for i, module in zip(widths, config.modules, strict=False))
         )
         self.join = NormAct(config.down + widths[-1])
 
@@ -33,12 +48,14 @@ class EncoderStage(nn.Module):
 class Encoder(nn.Module):
     """Stem, two stages and a pointwise head: coarse class logits at stride 8, and the skip at stride 4."""
 
-    def __init__(self, config: SINetConfig) -> None:
+    def __init__(self, config: SINetConfig, squeezing: Squeezing = "pool") -> None:
         super().__init__()
         first, second = config.stages
         joined = [stage.down + stage.modules[-1].width for stage in config.stages]
         self.stem = ConvNormAct(3, config.stem, 3, stride=2)
-        self.stages = nn.ModuleList([EncoderStage(config.stem, first), EncoderStage(joined[0], second)])
+        self.stages = nn.ModuleList(
+            [EncoderStage(config.stem, first, squeezing), EncoderStage(joined[0], second, squeezing)]
+        )
         self.head = nn.Conv2d(joined[1], config.classes, 1, bias=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,17 +71,20 @@ class Decoder(nn.Module):
     There is one gate, at stride 4. The rest is linear: enlarge, batch norm, enlarge, 3x3 convolution.
     """
 
-    def __init__(self, config: SINetConfig) -> None:
+    def __init__(self, config: SINetConfig, skip: Skip = "blocking") -> None:
         super().__init__()
         classes = config.classes
         self.coarse_norm = batch_norm(classes)
         self.project = ConvNormAct(config.stages[0].modules[-1].width, classes, 1)
         self.fused_norm = batch_norm(classes)
         self.head = nn.Conv2d(classes, classes, 3, padding=1, bias=False)
+        self.join = (
+            block_information if skip == "blocking" else LearnedGate(classes) if skip == "learned" else torch.add
+        )
 
     def forward(self, logits: Tensor, skip: Tensor) -> Tensor:
         coarse = self.coarse_norm(upsample(logits, 2))  # (n, k, h/4, w/4)
-        fused = block_information(coarse, self.project(skip))
+        fused = self.join(coarse, self.project(skip))
         x = self.fused_norm(upsample(fused, 2))  # (n, k, h/2, w/2)
         return self.head(upsample(x, 2))  # (n, k, h, w)
 
@@ -74,13 +94,17 @@ class SINet(nn.Module):
 
     Args:
         config: widths and (kernel, pool) table; the paper's by default.
+        skip: how the decoder lets detail in; another than the paper's is for comparison, and has no artefact.
+        squeezing: how wide areas are seen; likewise.
     """
 
-    def __init__(self, config: SINetConfig = PORTRAIT) -> None:
+    def __init__(
+        self, config: SINetConfig = PORTRAIT, *, skip: Skip = "blocking", squeezing: Squeezing = "pool"
+    ) -> None:
         super().__init__()
-        self.config = config
-        self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+        self.config, self.skip, self.squeezing = config, skip, squeezing
+        self.encoder = Encoder(config, squeezing)
+        self.decoder = Decoder(config, skip)
 
     def forward(self, image: Tensor) -> Tensor:
         """Class logits at full size.
