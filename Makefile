@@ -47,6 +47,7 @@ models: $(VENV)/.dev ## make the packaged models again from the checkpoints in w
 
 engine: $(VENV)/.dev ## compile the engine for this machine, if its sources changed
 	@$(BIN)/python engine/build.py
+	@$(BIN)/python engine/build.py train
 
 wheels: $(VENV)/.dev ## build the source distribution and the wheels of every platform, in dist
 	@rm -rf dist

@@ -1,5 +1,7 @@
 """Compile the engine: `python engine/build.py` for this machine, `python engine/build.py TARGET...` for others.
 
+`python engine/build.py train` compiles the training step in engine/train, for this very processor and no other.
+
 The result for this machine lies beside the code that loads it, `src/sinet/native/libsinet.so` (`.dylib`, `sinet.dll`);
 those for others in `build/engine/TARGET`, those for WebAssembly in `build/wasm`. Nothing is compiled again while the
 sources stay as they are.
@@ -52,6 +54,12 @@ X86_ISAS = {
     "avx512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"),
 }
 ONE_ISA: dict[str, tuple[str, ...]] = {"baseline": ()}
+
+# The training step is used where it is compiled, so it takes all that the processor has, and a libc.
+TRAIN = (
+    *("-std=c11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared"),
+    *("-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-pass-failed"),
+)
 
 # Undefined symbols are errors: there is no libc that could define them.
 LINK_ELF = ("-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--gc-sections", "-Wl,--hash-style=gnu", "-Wl,-s")
@@ -178,7 +186,7 @@ def compile_objects(name: str, folder: Path) -> list[Path]:
 
 def fingerprint(name: str) -> str:
     """Everything that the library follows from, in one hash."""
-    files = sorted([*ENGINE.glob("*.[ch]"), Path(__file__)])
+    files = sorted([*(ENGINE / "train" if name == "train" else ENGINE).glob("*.[ch]"), Path(__file__)])
     state = hashlib.sha256(repr((name, os.environ.get("SINET_CC"), ZIGLANG)).encode())
     for path in files:
         state.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -204,6 +212,26 @@ def build(name: str) -> Path:
     return library
 
 
+def build_train() -> Path:
+    """Compile the training step for this very processor, unless it has been from these sources; gives its place.
+
+    Raises:
+        BuildError: no compiler, or it failed; what was there before is left as it was.
+    """
+    library = ROOT / "src" / "sinet" / "training" / TARGETS[host()].library.replace("sinet", "sinet_train")
+    stamp, made = ROOT / "build" / "engine" / "train" / "stamp", fingerprint("train")
+    if library.exists() and stamp.exists() and stamp.read_text() == f"{made} {content(library)}":
+        return library
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    command = own_compiler(host()) or [sys.executable, "-m", "ziglang", "cc"]
+    with tempfile.TemporaryDirectory(dir=stamp.parent) as folder:
+        unfinished = Path(folder) / library.name
+        run([*command, *TRAIN, *TARGETS[host()].flags, "train/train.c", "-o", unfinished])
+        put(unfinished, library)
+    stamp.write_text(f"{made} {content(library)}")
+    return library
+
+
 def put(made: Path, place: Path) -> None:
     """Move a file to where others may be reading its forerunner: they see the old one or the new one, whole."""
     beside = place.with_name(f"{place.name}.{os.getpid()}")
@@ -222,13 +250,15 @@ def content(path: Path) -> str:
 def main() -> int:
     """Build the targets that the command line names."""
     parser = argparse.ArgumentParser(description="Compile the engine.")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)}; this machine by default")
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)}, train; this machine by default"
+    )
     names = parser.parse_args().targets or [host()]
-    if unknown := [name for name in names if name not in TARGETS]:
-        parser.error(f"unknown: {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
+    if unknown := [name for name in names if name not in (*TARGETS, "train")]:
+        parser.error(f"unknown: {', '.join(unknown)}; the targets are {', '.join(TARGETS)}, and train")
     try:
         for name in names:
-            library = build(name)
+            library = build_train() if name == "train" else build(name)
             print(f"{name:<16} {library.stat().st_size:>8,} bytes  {library.relative_to(ROOT)}")
     except BuildError as error:
         print(error, file=sys.stderr)

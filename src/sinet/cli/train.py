@@ -26,6 +26,7 @@ network ready for sinet cut, eval and bench. A folder that holds a run is gone o
 )
 @click.option("--threads", metavar="N", type=click.IntRange(1), help="Threads for the network; torch's choice without.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: minutes at first, faster after.")
+@click.option("--engine", is_flag=True, help="Step by the engine in C: CPU and schedule.norms = fixed; much faster.")
 @click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
 @click.option(
     "--devices", metavar="N", type=click.IntRange(1), help="Processes on this machine; what torchrun started, or 1."
@@ -38,6 +39,7 @@ def command(
     out: Path | None,
     threads: int | None,
     compiled: bool,
+    engine: bool,
     accelerator: str,
     devices: int | None,
     board: bool,
@@ -67,7 +69,7 @@ def command(
         return 0
     here, nodes = processes_of_torchrun()
     machine = Machine(
-        accelerator,
+        "cpu" if engine and accelerator == "auto" else accelerator,
         devices or here,
         nodes,
         precision=settings.schedule.precision,
@@ -75,6 +77,8 @@ def command(
         threads=threads,
     )
     machine.check_batch(settings.schedule.batch)
+    if engine:
+        machine.use_engine(settings)
     pools = load_pools(settings, splits)
     run = resume_run(settings, folder / CHECKPOINT) if (folder / CHECKPOINT).is_file() else start_run(settings)
     run.machine = machine

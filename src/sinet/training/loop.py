@@ -18,8 +18,8 @@ from sinet.data.pool import Pool, load_pool
 from sinet.nets.checkpoints import load_network
 from sinet.nets.registry import find_network
 from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sinet.training.folded import fix_norms
 from sinet.training.loader import Part, batches, draw_batch
-from sinet.training.losses import segmentation_loss
 from sinet.training.machine import Machine
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average
 from sinet.training.recipe import Recipe
@@ -107,6 +107,8 @@ def start_run(recipe: Recipe) -> Run:
     torch.manual_seed(recipe.seed)
     network = load_network(Path(recipe.start), recipe.network) if recipe.start else find_network(recipe.network).build()
     network.train()
+    if recipe.schedule.norms == "fixed":
+        fix_norms(network)
     average = {name: value.clone() for name, value in network.state_dict().items()}
     return Run(recipe, network, average, build_optimiser(network, recipe.schedule))
 
@@ -165,13 +167,10 @@ def take_step(run: Run, images: Tensor, labels: Tensor) -> float:
     row = run.recipe.schedule
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(run.step, row)
-    forward, optimiser = run.machine.ready(run.network, run.optimiser)
-    loss = segmentation_loss(forward(images), labels, run.recipe.loss.boundary, run.recipe.loss.band_px)
-    run.optimiser.zero_grad()
-    run.machine.backward(loss, forward, optimiser, row.clip)
+    loss = run.machine.learn(run.network, run.optimiser, images, labels, run.recipe)
     update_average(run.average, run.network, run.step, row.ema)
     run.step += 1
-    return run.machine.mean(loss)
+    return loss
 
 
 def averaged(run: Run) -> nn.Module:

@@ -13,6 +13,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sinet.core.errors import SpecError
+from sinet.nets.registry import find_network
+from sinet.nets.sinet import SINet
+from sinet.training.engine import EngineStep
+from sinet.training.losses import segmentation_loss
+from sinet.training.recipe import Recipe
 from sinet.training.synced import synchronise
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
@@ -58,7 +63,8 @@ class Machine:
         if threads is not None:
             torch.set_num_threads(threads)
         several = devices * nodes > 1
-        self._compiled = compiled
+        self._compiled, self._threads = compiled, threads
+        self._engine: EngineStep | None = None
         self._fabric = Fabric(
             accelerator=accelerator,
             devices=devices,
@@ -102,6 +108,40 @@ class Machine:
                 state.update({key: value.to(self.device) for key, value in state.items() if key != "step"})
             self._ready = network, wrapped, stepping
         return self._ready[1], self._ready[2]
+
+    def learn(
+        self, network: nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor, recipe: Recipe
+    ) -> float:
+        """One step of the optimiser on this process's part of a batch; the loss of the whole batch before it."""
+        row, clip = recipe.loss, recipe.schedule.clip
+        if self._engine is not None and isinstance(network, SINet):
+            loss = self._engine.run(network, images, labels, row.boundary, row.band_px)
+            nn.utils.clip_grad_norm_(network.parameters(), clip)
+            optimiser.step()
+            return loss
+        forward, stepping = self.ready(network, optimiser)
+        loss = segmentation_loss(forward(images), labels, row.boundary, row.band_px)
+        optimiser.zero_grad()
+        self.backward(loss, forward, stepping, clip)
+        return self.mean(loss)
+
+    def use_engine(self, recipe: Recipe) -> None:
+        """Take steps by the training engine, in C, instead of torch.
+
+        Raises:
+            SpecError: its norms are not fixed, its network is not one of the SINet family, or this is not one process
+                on a CPU in float32.
+            EngineError: the engine is not there, or does not know the network or its size.
+        """
+        config = find_network(recipe.network).config
+        if config is None or recipe.schedule.norms != "fixed":
+            raise SpecError(
+                f"--engine: trains networks of the SINet family with schedule.norms = fixed, got {recipe.network} with "
+                f"{recipe.schedule.norms}; change the recipe, or leave --engine out"
+            )
+        if self.processes > 1 or self.device.type != "cpu" or recipe.schedule.precision != "32":
+            raise SpecError("--engine: is for one process on a CPU in float32; leave it out, or give --accelerator cpu")
+        self._engine = EngineStep(config, recipe.preprocess.size, self._threads or 1)
 
     def backward(self, loss: Tensor, network: Any, optimiser: Any, clip: float) -> None:
         """Gradients of all processes together, clipped to a norm, and one step."""

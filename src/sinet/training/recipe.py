@@ -32,6 +32,8 @@ class ScheduleRow:
         checkpoint_every: steps between checkpoints.
         validate_every: steps between measurements on what is set aside.
         precision: "bf16" multiplies in bfloat16 where that loses nothing (mixed precision); "32" is float32 throughout.
+        norms: "batch" normalises by each batch's own statistics; "fixed" by those that the start brings, which stay:
+            for training on from good weights, and what the engine's own step asks for.
         patience: stop after so many measurements without a better one (`sinet.training.loop.merit`); 0 never stops.
     """
 
@@ -47,6 +49,7 @@ class ScheduleRow:
     validate_every: int = 200
     precision: Literal["32", "bf16"] = "32"
     patience: int = 0
+    norms: Literal["batch", "fixed"] = "batch"
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "checkpoint_every", "validate_every"):
@@ -122,6 +125,8 @@ class Recipe:
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
             raise SpecError(f"sources: {', '.join(names)} are not all different; give each its own name")
+        if self.schedule.norms == "fixed" and self.start is None:
+            raise SpecError("schedule.norms: fixed needs statistics to keep; name weights to start from, or say batch")
         check_size(self.preprocess.size, find_network(self.network).size_multiple)
 
 
