@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 RUNS := 30000
+ROOT := ../shared
 WHEELS := linux-x86_64 linux-aarch64 macos-arm64 macos-x86_64 windows-x86_64
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format bench docs models engine wheels wasm fuzz sanitize clean
+.PHONY: help demo test check format bench report figures docs models engine wheels wasm fuzz sanitize clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,12 @@ bench: engine ## measure every stage on this machine, then the engine against ot
 	@$(BIN)/sinet bench --against portrait-official
 	@$(BIN)/python benchmarks/engine.py
 	@$(BIN)/python -m pytest benchmarks
+
+report: $(VENV)/.report $(if $(wildcard $(VENV)/.dev),engine) ## measure every network on every set: build/report; sets in ROOT=../shared
+	@$(BIN)/python benchmarks/report.py --root $(ROOT)
+
+figures: $(VENV)/.report $(if $(wildcard $(VENV)/.dev),engine) ## the same, and put the figures into README, cards and pages
+	@$(BIN)/python benchmarks/report.py --root $(ROOT) --figures
 
 docs: $(VENV)/.dev ## build the documentation
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -83,6 +90,11 @@ $(VENV)/.base: $(VENV)/.created pyproject.toml
 	@echo "==> installing sinet"
 	@$(PIP) install --editable .
 	@touch $@
+
+# What runs the networks of others; no torch.
+$(VENV)/.report: $(VENV)/.created pyproject.toml
+	@test -e $(VENV)/.dev || { echo "==> installing sinet and the engines of other networks"; $(PIP) install --editable '.[litert,onnx]'; }
+	@touch $(VENV)/.base $@
 
 # --group needs pip 25.1, newer than the one that some Pythons bring.
 $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
