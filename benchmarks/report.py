@@ -19,7 +19,7 @@ from sinet.evaluation.picture import synthetic_portrait
 from sinet.evaluation.report import Contender, Plan, bench
 from sinet.evaluation.slices import Tags, load_tags, measured_tags
 from sinet.evaluation.suite import Found, find_suite
-from sinet.evaluation.table import TABLES, default_of, insert
+from sinet.evaluation.table import TABLES, default_of, insert, slices
 from sinet.evaluation.tally import (
     Looks,
     document,
@@ -40,6 +40,8 @@ HERE = Path(__file__).resolve().parent
 RECORD = HERE / "report.json"
 """The figures that the documents show."""
 RUNS = 50
+WHOLE = ("accuracy", "everything", "latency")
+"""The tables of report.md, before the slices of each network."""
 PAGES = [HERE.parent / "README.md", *sorted((HERE.parent / "docs").rglob("*.md"))]
 
 
@@ -101,7 +103,8 @@ def write(report: dict[str, Any], pictures: str, folder: Path) -> dict[str, Any]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     (folder / "pictures.csv").write_text(pictures, "utf-8")
-    parts = [f"## {name.capitalize()}\n\n{table(report, default_of(report))}" for name, table in TABLES.items()]
+    parts = [f"## {name.capitalize()}\n\n{TABLES[name](report, default_of(report))}" for name in WHOLE]
+    parts += [f"## Slices of {one['name']}\n\n{slices(report, one['name'])}" for one in report["networks"]]
     (folder / "report.md").write_text("\n".join(parts), "utf-8")
     print(f"==> {folder / 'report.md'}, report.json and pictures.csv beside it")
     return report

@@ -9,6 +9,7 @@ from sinet.cli import VERBS, group
 from sinet.runtime.catalog import model_path
 
 HELP = re.compile("<!-- help of every verb -->")
+FROM_A_CARD = "../../../../docs/"
 CARD = re.compile("<!-- card of (.+) -->")
 
 
@@ -17,7 +18,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     markdown = HELP.sub(
         lambda _: "\n".join(f"## sinet {verb}\n\n```text\n{_help(verb)}\n```\n" for verb in VERBS), markdown
     )
-    return CARD.sub(lambda mark: model_path(mark[1], ".md").read_text(encoding="utf-8"), markdown)
+    # A card lies beside its model and links to the documentation from there.
+    return CARD.sub(lambda mark: model_path(mark[1], ".md").read_text("utf-8").replace(FROM_A_CARD, "../"), markdown)
 
 
 def _help(verb: str) -> str:

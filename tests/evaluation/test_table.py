@@ -24,6 +24,7 @@ def entry(name: str, iou: float, area: float, **more: Any) -> dict[str, Any]:
         "low": iou - 0.1,
         "high": iou + 0.05,
         "taken_for_empty": 2,
+        "ahead": None if name == "ours" else [0.004, -0.001, 0.01],
     }
     means = {"portraits": people, "rooms": {"empty_area": area, "empty_marked": area}}
     few, many = ({"images": n, "mean": iou, "low": iou - 0.1, "high": iou + 0.01} for n in (9, 10))
@@ -86,6 +87,8 @@ def test_everything_has_a_table_for_each_set(report: dict[str, Any]) -> None:
         "**Some rooms, 5**",
     ]
     assert text.count("| theirs |") == 4
+    assert "| ours" not in text
+    assert "| 2 | +0.004 (−0.001 to +0.010) |" in text
 
 
 def test_latency_says_on_what(report: dict[str, Any]) -> None:
@@ -99,11 +102,14 @@ def test_latency_says_on_what(report: dict[str, Any]) -> None:
         "core_share": 0.95,
     }
     text = TABLES["latency"](report, "ours")
-    assert "Abacus, one thread, 7 turns" in text
+    assert "Abacus (onnx), one thread, 7 turns" in text
     assert "| theirs | 224x320 | onnx | 1.23 | 2.00 |" in text
     assert "A JPEG of 1920x1080" in text
     assert "busy" not in text
     report["latency"]["core_share"] = 0.5
+    assert "| the network alone | 1.23 | 2.00 |\n" in TABLES["times"](report, "theirs")
+    assert "1920x1080" not in TABLES["times"](report, "theirs")
+    assert "| a JPEG of 1920x1080 to a PNG | 1.23 | 2.00 |\n" in TABLES["times"](report, "ours")
     assert "was busy and gave 50% of a core" in TABLES["latency"](report, "ours")
 
 

@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ import pytest
 from sinet.core.errors import LabelError, MissingExtraError
 from sinet.core.spec import spec_to_json
 from sinet.evaluation import tally
-from sinet.evaluation.accuracy import Averages, Ruler, measure
+from sinet.evaluation.accuracy import Averages, Ruler, Scores, measure
 from sinet.evaluation.slices import Tags
 from sinet.evaluation.suite import Entrant, Found, find_suite
-from sinet.evaluation.tally import Looks, document, largest_difference, look_at, runnable, table_of_pictures
+from sinet.evaluation.tally import Answer, Looks, document, largest_difference, look_at, runnable, table_of_pictures
 from sinet.runtime.catalog import find_model
 
 MODEL = "portrait-official"
@@ -78,6 +79,7 @@ def test_the_figures_are_those_of_sinet_eval(found: Found, looks: Looks, *, refi
 def test_a_network_scores_the_same_under_another_name_and_file(found: Found, looks: Looks) -> None:
     ours, theirs = document(found, looks, {})["networks"]
     assert ours["scores"] == theirs["scores"]
+    assert ours["scores"]["own"]["discs"]["ahead"] is None
     assert (ours["params"], theirs["params"]) == ("86,910", "86,910")
     assert (ours["packaged"], theirs["packaged"], ours["default"], theirs["default"]) == (True, False, False, False)
 
@@ -144,3 +146,22 @@ def test_the_largest_difference_is_found_where_it_is(found: Found, looks: Looks)
     other["networks"][1]["scores"]["refined"]["discs"]["mse"] += 0.25
     assert largest_difference(other, report) == (pytest.approx(0.25), "stranger, refined mask, discs, mse")
     assert largest_difference(report, {"networks": []}) is None
+    for name in ("discs", "nobody"):
+        for entry in other["networks"]:
+            for sets in entry["scores"].values():
+                sets[name]["images"] += 1
+    assert largest_difference(report, other) is None, "of other pictures"
+
+
+def test_ahead_is_the_mean_of_the_differences_picture_by_picture(found: Found, looks: Looks) -> None:
+    other = Answer(Scores(foreground_iou=0.25), Scores(foreground_iou=0.5), nobody=False)
+    changed = {
+        name: [
+            replace(look, answers=(look.answers[0], other if i < 3 else look.answers[1])) for i, look in enumerate(of)
+        ]
+        for name, of in looks.items()
+    }
+    ious = [look.answers[0].own.foreground_iou or 0.0 for look in looks["discs"][:3]]
+    mean, low, high = document(found, changed, {})["networks"][1]["scores"]["own"]["discs"]["ahead"]
+    assert mean == pytest.approx(np.mean(ious) - 0.25, abs=1e-5)
+    assert low <= mean <= high

@@ -14,6 +14,7 @@ Document: TypeAlias = dict[str, Any]
 """As `sinet.evaluation.tally.document` makes it."""
 
 MARK = re.compile(r"(<!-- report: (?P<name>.+?) -->\n).*?(?P<end><!-- end of report -->)", re.DOTALL)
+TIMES = ("minimum, ms", "median, ms")
 BUSY = 0.9
 """A process that had its core for a smaller share of the time was timed beside others."""
 REFINED = "edges refined"
@@ -41,12 +42,18 @@ def everything(report: Document, network: str) -> str:
     parts: list[str] = []
     for one in report["sets"]:
         rows = [
-            [_title(entry), words, *_measures(entry["scores"][mask][one["name"]], one)]
+            [
+                _title(entry),
+                words,
+                *_measures(entry["scores"][mask][one["name"]], one),
+                *([_ahead(entry["scores"][mask][one["name"]])] if one["people"] else []),
+            ]
             for entry in report["networks"]
             for mask, words in (("own", "its own"), ("refined", REFINED))
         ]
         title = one["title"][0].upper() + one["title"][1:]
-        parts.append(f"**{title}, {one['images']}**\n\n" + _table(["network", "mask", *_columns(one)], rows))
+        head = ["network", "mask", *_columns(one), *(["the default is ahead by (95 %)"] if one["people"] else [])]
+        parts.append(f"**{title}, {one['images']}**\n\n" + _table(head, rows))
     return "\n".join(parts)
 
 
@@ -91,17 +98,25 @@ def latency(report: Document, network: str) -> str:
         for row in timed["networks"]
     ]
     stages = [["all of it" if name == "whole" else name, *_times(row)] for name, row in timed["stages"].items()]
-    times = ["minimum, ms", "median, ms"]
-    about = f"{timed['machine']['cpu']}, one thread, {timed['networks'][0]['runs']} turns"
-    if timed["core_share"] < BUSY:
-        about += f". The machine was busy and gave {timed['core_share']:.0%} of a core, so the times are upper limits"
     height, width = timed["picture"]["size"]
     return (
-        f"The networks alone, in turn, on {about}:\n\n"
-        + _table(["network", "input", "engine", *times], rows)
+        f"The networks alone, in turn, on {_clock(timed)}:\n\n"
+        + _table(["network", "input", "engine", *TIMES], rows)
         + f"\nA JPEG of {width}x{height} to a PNG, with the default network:\n\n"
-        + _table(["stage", *times], stages)
+        + _table(["stage", *TIMES], stages)
     )
+
+
+def times(report: Document, network: str) -> str:
+    """How long one network takes, and a cut-out with the default one."""
+    timed = report.get("latency")
+    if timed is None:
+        return "Not measured.\n"
+    rows = [["the network alone", *_times(row)] for row in timed["networks"] if row["name"] == network]
+    if _entry(report, network)["default"]:
+        height, width = timed["picture"]["size"]
+        rows.append([f"a JPEG of {width}x{height} to a PNG", *_times(timed["stages"]["whole"])])
+    return f"On {_clock(timed)}:\n\n" + _table(["", *TIMES], rows)
 
 
 TABLES: dict[str, Callable[[Document, str], str]] = {
@@ -110,6 +125,7 @@ TABLES: dict[str, Callable[[Document, str], str]] = {
     "card": card,
     "slices": slices,
     "latency": latency,
+    "times": times,
 }
 """Name -> what makes the table of a report and one network's name."""
 
@@ -171,6 +187,13 @@ def _measures(scores: dict[str, Any], about: dict[str, Any]) -> list[str]:
     return [first, *(f"{scores[name]:.3f}" for name in names), str(scores["taken_for_empty"])]
 
 
+def _ahead(scores: dict[str, Any]) -> str:
+    if scores["ahead"] is None:
+        return ""
+    mean, low, high = scores["ahead"]
+    return f"{mean:+.3f} ({low:+.3f} to {high:+.3f})".replace("-", "−")
+
+
 def _figure(scores: dict[str, Any], about: dict[str, Any]) -> str:
     return f"{scores['foreground_iou']:.3f}" if about["people"] else _percent(scores["empty_area"])
 
@@ -191,6 +214,14 @@ def _slice(mean: dict[str, Any] | None) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.2%}".replace("%", " %") if share < 0.01 else f"{share:.1%}".replace("%", " %")
+
+
+def _clock(timed: dict[str, Any]) -> str:
+    first = timed["networks"][0]
+    about = f"{timed['machine']['cpu']} ({first['engine']}), one thread, {first['runs']} turns"
+    if timed["core_share"] < BUSY:
+        about += f"; the machine was busy and gave {timed['core_share']:.0%} of a core, so the times are upper limits"
+    return about
 
 
 def _times(row: dict[str, Any]) -> list[str]:

@@ -122,7 +122,8 @@ def document(found: Found, looks: Looks, tags: dict[str, list[Tags]]) -> dict[st
 
     Returns:
         `sets`, `networks` (each with `scores`: mask -> set -> means, and `slices`: mask -> kind -> value -> set ->
-        mean), `skipped` and `machine`.
+        mean), `skipped` and `machine`. `ahead` is by how much the first network's foreground IoU is larger, over the
+        same pictures.
     """
     return {
         "machine": asdict(describe_machine()),
@@ -142,6 +143,7 @@ def _network(
     network = file.spec.network
     params = f"{sum(row.params for row in cost_table(network, file.spec.preprocess.size)):,}" if network else None
     answers = {one.about.name: [look.answers[index] for look in looks[one.about.name]] for one in sets}
+    first = {one.about.name: [look.answers[0] for look in looks[one.about.name]] for one in sets}
     return {
         "name": entrant.name,
         "packaged": entrant.packaged,
@@ -150,7 +152,11 @@ def _network(
         "params": params or entrant.params,
         "input_size": list(file.spec.preprocess.size),
         "scores": {
-            mask: {name: _means(_of_mask(given, mask), given) for name, given in answers.items()} for mask in MASKS
+            mask: {
+                name: _means(_of_mask(given, mask), given) | _ahead(_of_mask(first[name], mask), _of_mask(given, mask))
+                for name, given in answers.items()
+            }
+            for mask in MASKS
         },
         "slices": {mask: _slices(answers, mask, tags) for mask in MASKS},
     }
@@ -175,6 +181,18 @@ def _means(scores: list[Scores], answers: Sequence[Answer]) -> dict[str, float |
         "images": averages.images,
         "taken_for_empty": sum(with_people) if with_people else None,
     }
+
+
+def _ahead(first: list[Scores], scores: list[Scores]) -> dict[str, Any]:
+    apart = [
+        ours.foreground_iou - theirs.foreground_iou
+        for ours, theirs in zip(first, scores, strict=True)
+        if ours.foreground_iou is not None and theirs.foreground_iou is not None
+    ]
+    if not apart or first == scores:
+        return {"ahead": None}
+    mean = mean_of(apart)
+    return {"ahead": [_rounded(figure) for figure in (mean.mean, mean.low, mean.high)]}
 
 
 def _slices(answers: dict[str, list[Answer]], mask: str, tags: dict[str, list[Tags]]) -> dict[str, Any]:
@@ -208,17 +226,23 @@ def table_of_pictures(found: Found, looks: Looks, tags: dict[str, list[Tags]]) -
 
 
 def largest_difference(report: dict[str, Any], record: dict[str, Any]) -> tuple[float, str] | None:
-    """How far the scores of two reports are apart at most, and where; None where they have none in common."""
+    """How far the scores of two reports are apart at most, and where.
+
+    Held against each other is what both have: networks by name, sets by name and number of pictures. None: nothing.
+    """
     recorded = {entry["name"]: entry["scores"] for entry in record["networks"]}
-    apart = [
-        (abs(value - recorded[entry["name"]][mask][name][key]), f"{entry['name']}, {mask} mask, {name}, {key}")
-        for entry in report["networks"]
-        if entry["name"] in recorded
-        for mask, sets in entry["scores"].items()
-        for name, scores in sets.items()
-        for key, value in scores.items()
-        if value is not None and recorded[entry["name"]][mask].get(name, {}).get(key) is not None
-    ]
+    apart: list[tuple[float, str]] = []
+    for entry in report["networks"]:
+        for mask, sets in entry["scores"].items():
+            for name, scores in sets.items():
+                other = recorded.get(entry["name"], {}).get(mask, {}).get(name, {})
+                if other.get("images") == scores["images"]:
+                    where = f"{entry['name']}, {mask} mask, {name}"
+                    apart += [
+                        (abs(value - other[key]), f"{where}, {key}")
+                        for key, value in scores.items()
+                        if isinstance(value, float) and isinstance(other.get(key), float)
+                    ]
     return max(apart, default=None)
 
 
