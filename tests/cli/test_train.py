@@ -77,6 +77,23 @@ def test_a_run_writes_weights_curves_and_provenance(recipe: Path, capsys: pytest
     ]
 
 
+def test_a_baseline_leaves_an_onnx_file_that_is_measured_as_it_is(
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    pytest.importorskip("onnxscript", reason="the extra export is not installed")
+    assert run(["train", "walls.toml", "-o", "out", "--threads", "1", "--set", "network=lraspp"]) == 0
+    assert f"sinet eval -m {Path('out') / 'walls.onnx'}" in capsys.readouterr().err
+    facts = json.loads(Path("out/walls.json").read_text())["metrics"]["walls"]
+    Path("aside.txt").write_text("0\n3\n")  # every third is set aside
+    assert run(["eval", "walls", "-m", "out/walls.onnx", "--list", "aside.txt", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mean_iou"] == pytest.approx(facts["mean_iou"], abs=0.02)
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("sinet.cli.train.find_spec", lambda name: None if name == "onnx" else find_spec(name))
+    assert run(["train", "walls.toml", "-o", "other", "--set", "network=lraspp"]) == 2
+    assert "pip install 'sinet[export,onnx]'" in capsys.readouterr().err
+
+
 def test_the_artefact_of_a_run_is_measured_as_it_is(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "walls.toml", "--threads", "1", "-o", "out"]) == 0
     capsys.readouterr()

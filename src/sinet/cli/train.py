@@ -8,13 +8,12 @@ import click
 
 if TYPE_CHECKING:
     from sinet.training.loop import Progress
-    from sinet.training.recipe import Recipe
 
 HELP = """Train a network as a recipe says.
 
 RECIPE is a TOML file; recipes/ holds some. The run is written into a folder: checkpoint.pt to go on from, curves.jsonl,
-and at the end the averaged weights with a JSON file of where they come from, and NAME.artefact.safetensors, the same
-network ready for sinet cut, eval and bench. A folder that holds a run is gone on with.
+and at the end the averaged weights with a JSON file of where they come from, and the same network ready for sinet cut,
+eval and bench: NAME.artefact.safetensors, or NAME.onnx for a baseline. A folder that holds a run is gone on with.
 """
 
 
@@ -52,6 +51,8 @@ def command(
         raise MissingExtraError("training", "train")
     if board and find_spec("tensorboard") is None:
         raise MissingExtraError("--tensorboard", "tensorboard")
+    from sinet.export.trained import export_trained
+    from sinet.nets.registry import find_network
     from sinet.training.board import open_board, show
     from sinet.training.loop import CHECKPOINT, check_run, find_splits, load_pools, resume_run, start_run, train
     from sinet.training.machine import Machine, processes_of_torchrun
@@ -59,6 +60,8 @@ def command(
     from sinet.training.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides)
+    if find_network(settings.network).config is None and not (find_spec("onnx") and find_spec("onnxruntime")):
+        raise MissingExtraError(f"the ONNX file that a run of {settings.network} leaves", "export,onnx")
     folder = out or Path("runs") / settings.name
     splits = find_splits(settings)
     for split in splits:
@@ -95,28 +98,12 @@ def command(
     if not machine.first:
         return 0
     weights = finish(run, splits, folder)
-    artefact = _artefact(weights, settings)
+    licence = f"none stated yet; the licences of what it learned from stand in {settings.name}.json"
+    artefact = export_trained(weights, settings.network, settings.preprocess, licence, settings.origin)
     click.echo(
         f"{weights} is written, with its provenance beside it; try it: sinet eval -m {artefact} FOLDER", err=True
     )
     return 0
-
-
-def _artefact(weights: Path, settings: "Recipe") -> Path:
-    """The weights as the running half takes them: rewritten, with their spec."""
-    from sinet.core.spec import ModelSpec, OutputSpec
-    from sinet.export.artefact import save_artefact
-    from sinet.export.deploy import deploy
-    from sinet.nets.checkpoints import load_network
-    from sinet.nets.registry import find_network
-
-    licence = f"none stated yet; the licences of what it learned from stand in {settings.name}.json"
-    config = find_network(settings.network).config
-    output = OutputSpec("nchw", "sigmoid", 0)
-    spec = ModelSpec(settings.name, settings.preprocess, output, licence, settings.origin, config)
-    path = weights.with_name(f"{settings.name}.artefact.safetensors")
-    save_artefact(deploy(load_network(weights, settings.network)), spec, path)
-    return path
 
 
 def _words(progress: "Progress") -> str:
