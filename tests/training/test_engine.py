@@ -1,5 +1,6 @@
 """The training engine against torch in double, whose norms are fixed too."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,13 @@ torch = pytest.importorskip("torch")
 from sinet.core.architecture import PORTRAIT, Branch, SINetConfig, SqueezeModule, Stage  # noqa: E402
 from sinet.core.errors import EngineError, SpecError  # noqa: E402
 from sinet.nets.sinet import SINet  # noqa: E402
+from sinet.training.checkpoint import save_weights  # noqa: E402
 from sinet.training.engine import EngineStep, Trainer, library_path  # noqa: E402
 from sinet.training.folded import fix_norms, fold, plan  # noqa: E402
+from sinet.training.loop import CHECKPOINT, Run, find_splits, load_pools, resume_run, start_run, train  # noqa: E402
 from sinet.training.losses import IGNORE, boundary_labels, segmentation_loss  # noqa: E402
+from sinet.training.machine import Machine  # noqa: E402
+from sinet.training.recipe import load_recipe  # noqa: E402
 
 pytestmark = [
     pytest.mark.torch,
@@ -147,8 +152,51 @@ def test_plan_names_every_branch() -> None:
 
 
 def test_machine_refuses_norms_that_move(recipe_path: Path) -> None:
-    from sinet.training.machine import Machine
-    from sinet.training.recipe import load_recipe
-
     with pytest.raises(SpecError, match="fixed"):
         Machine().use_engine(load_recipe(recipe_path))
+
+
+def _fixed(recipe_path: Path, tmp_path: Path, engine: bool) -> Run:
+    """A run with fixed norms, from weights that a short run with moving ones left."""
+    recipe = load_recipe(recipe_path)
+    start = tmp_path / "start.safetensors"
+    if not start.is_file():
+        first = start_run(recipe)
+        save_weights(_to_the_end(first, tmp_path / "first").average, {}, start)
+    schedule = replace(recipe.schedule, norms="fixed", learning_rate=1e-3)
+    run = start_run(replace(recipe, start=str(start), schedule=schedule))
+    if engine:
+        run.machine.use_engine(run.recipe)
+    return run
+
+
+def _to_the_end(run: Run, folder: Path) -> Run:
+    splits = find_splits(run.recipe)
+    folder.mkdir(exist_ok=True)
+    for _ in train(run, load_pools(run.recipe, splits), splits, folder):
+        pass
+    return run
+
+
+def test_a_run_by_the_engine_is_one_by_torch_and_resumes_bit_for_bit(recipe_path: Path, tmp_path: Path) -> None:
+    slow = _to_the_end(_fixed(recipe_path, tmp_path, engine=False), tmp_path / "slow")
+    fast = _to_the_end(_fixed(recipe_path, tmp_path, engine=True), tmp_path / "fast")
+    begun = _fixed(recipe_path, tmp_path, engine=False).network.state_dict()
+    moved = {n: v - begun[n] for n, v in slow.network.state_dict().items() if v.is_floating_point()}
+    length = torch.sqrt(sum((v**2).sum() for v in moved.values()))
+    apart = torch.sqrt(sum(((v - fast.network.state_dict()[n] + begun[n]) ** 2).sum() for n, v in moved.items()))
+    assert 0 < apart < 0.1 * length  # AdamW makes much of the sign of a gradient that is nearly nothing
+    assert torch.equal(
+        fast.network.state_dict()["decoder.fused_norm.running_var"], begun["decoder.fused_norm.running_var"]
+    )
+
+    splits = find_splits(fast.recipe)
+    (tmp_path / "broken").mkdir()
+    next(iter(train(_fixed(recipe_path, tmp_path, True), load_pools(fast.recipe, splits), splits, tmp_path / "broken")))
+    resumed = resume_run(fast.recipe, tmp_path / "broken" / CHECKPOINT)
+    resumed.machine.use_engine(fast.recipe)
+    assert resumed.step == 10
+    _to_the_end(resumed, tmp_path / "broken")
+    for name, value in fast.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+        assert torch.equal(fast.average[name], resumed.average[name]), name
