@@ -7,7 +7,14 @@ from scipy.special import log_softmax
 
 torch = pytest.importorskip("torch")
 
-from sinet.training.losses import IGNORE, boundary_labels, cross_entropy, segmentation_loss  # noqa: E402
+from sinet.data.pool import Pool, Sample  # noqa: E402
+from sinet.training.losses import (  # noqa: E402
+    IGNORE,
+    boundary_labels,
+    class_weights,
+    cross_entropy,
+    segmentation_loss,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -70,3 +77,28 @@ def test_the_two_terms_are_added(boundary: float) -> None:
     expected = slow_cross_entropy(logits, labels) + boundary * slow_cross_entropy(logits, slow_band(labels, 5))
     ours = segmentation_loss(torch.from_numpy(logits), torch.from_numpy(labels), boundary, 5).item()
     assert ours == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weighted_classes_are_those_of_torch(seed: int) -> None:
+    logits, labels = map(torch.from_numpy, drawn(seed))
+    weights = torch.tensor([2.5, 0.7])
+    theirs = torch.nn.NLLLoss(weights, ignore_index=IGNORE)(logits.log_softmax(1), labels)
+    assert cross_entropy(logits, labels, weights).item() == pytest.approx(theirs.item(), rel=1e-5)
+    same = cross_entropy(logits, labels, torch.tensor([3.0, 3.0]))
+    assert same.item() == pytest.approx(cross_entropy(logits, labels).item(), rel=1e-5)
+    nothing = cross_entropy(logits, torch.full_like(labels, IGNORE), weights)
+    assert nothing.item() == 0
+
+
+def test_class_weights_are_of_the_labelled_pixels_and_the_shares() -> None:
+    def sample(person: int, ignored: int) -> Sample:
+        label = np.zeros(100, np.uint8)
+        label[:person], label[person : person + ignored] = 255, 128
+        return Sample(np.zeros((10, 10, 3), np.uint8), label.reshape(10, 10))
+
+    people = Pool("people", 0.8, True, (sample(40, 20), sample(10, 40)))  # 50 of 140
+    rooms = Pool("rooms", 0.2, False, (sample(0, 0),))
+    person = 0.8 * 50 / 140
+    expected = [1 / np.log(1.1 + 1 - person), 1 / np.log(1.1 + person)]
+    assert class_weights((people, rooms), 1.1).tolist() == pytest.approx(expected, rel=1e-6)

@@ -172,7 +172,7 @@ def blurred(rgb: Rgb8, sigma: float) -> Rgb8:
     shares = np.rint(256 * weights / (2 * weights.sum() - weights[0])).astype(np.uint16)
     shares[0] = 256 - 2 * int(shares[1:].sum())  # so that a plain picture stays, and no sum leaves 16 bits
     for axis in (0, 1):
-        rgb = _weighted(rgb, shares, axis)
+        rgb = weighted(rgb, shares, axis)
     return rgb
 
 
@@ -186,7 +186,7 @@ def noisy(rgb: Rgb8, std: float, rng: Generator) -> Rgb8:
     return np.clip(table.take(picked, mode="clip") + rgb, 0, 255).astype(np.uint8)
 
 
-def _weighted(rgb: Rgb8, shares: NDArray[np.uint16], axis: int) -> Rgb8:
+def weighted(rgb: Rgb8, shares: NDArray[np.uint16], axis: int) -> Rgb8:
     """Weighted sums along one axis, in 16 bits: `shares` of the pixel itself, of both its neighbours, and so on."""
     reach, length = len(shares) - 1, rgb.shape[axis]
     pads = [(reach, reach) if a == axis else (0, 0) for a in range(3)]

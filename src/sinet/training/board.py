@@ -9,7 +9,8 @@ from torch.utils.tensorboard import SummaryWriter
 from sinet.core.types import Rgb8
 from sinet.data.manifest import Split
 from sinet.data.pool import load_sample, shrink
-from sinet.training.loop import Progress, Run, averaged
+from sinet.training.loop import Progress, Run, measured_part
+from sinet.training.stages import stage_of
 from sinet.training.validate import predict
 
 SHOWN, SHORT_SIDE = 4, 224
@@ -33,7 +34,7 @@ def show(board: SummaryWriter, progress: Progress, run: Run, splits: tuple[Split
             if isinstance(value, float):
                 board.add_scalar(f"{source}/{name}", value, progress.step)
     if progress.measured:
-        network = averaged(run)
+        network = measured_part(run, stage_of(run.recipe, progress.step - 1))
         for split in splits:
             for item in split.validation[:SHOWN]:
                 sample = shrink(load_sample(item), SHORT_SIDE)

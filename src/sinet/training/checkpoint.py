@@ -1,5 +1,6 @@
 """The state of a run on disk, whole or not at all; and plain weights under our own names."""
 
+import io
 import json
 import pickle
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class Checkpoint:
         recipe: as plain values; another recipe must not resume it.
         network, average, optimiser: states.
         chance: state of torch's own generator. Batches need none: they are functions of seed and step.
+        best: of the stage it is in, the averaged weights that measured best, where the stage keeps them.
+        best_merit: how good they were.
     """
 
     step: int
@@ -30,6 +33,8 @@ class Checkpoint:
     average: dict[str, Tensor]
     optimiser: dict[str, Any]
     chance: Tensor
+    best: dict[str, Tensor] | None = None
+    best_merit: float = 0.0
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -38,13 +43,27 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    try:
+        content = io.BytesIO()
+        torch.save(vars(checkpoint), content)
+        write_whole(content.getvalue(), path)
+    except OSError as error:
+        raise OutputError(f"{path}: the checkpoint cannot be written ({error}); free some space and resume") from error
+
+
+def write_whole(content: bytes, path: Path) -> None:
+    """Write a file; what stood there stays until the new one is whole, and nothing half-written is left.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
-        torch.save(vars(checkpoint), partial)
+        partial.write_bytes(content)
         partial.replace(path)
-    except (OSError, RuntimeError) as error:
+    except OSError:
         partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: the checkpoint cannot be written ({error}); free some space and resume") from error
+        raise
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -55,8 +74,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, EOFError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path}: not a checkpoint of ours ({error}); remove it to start afresh") from error
+    except (OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{path}: not a whole checkpoint of ours ({reason}); remove it to start afresh") from error
 
 
 def save_weights(state: dict[str, Tensor], provenance: dict[str, Any], path: Path) -> None:
@@ -65,11 +85,10 @@ def save_weights(state: dict[str, Tensor], provenance: dict[str, Any], path: Pat
     Raises:
         OutputError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
+    tensors = {name: value.detach().contiguous().clone() for name, value in state.items()}
     try:
-        tensors = {name: value.detach().contiguous().clone() for name, value in state.items()}
-        partial.write_bytes(save(tensors, metadata={"provenance": json.dumps(provenance)}))
-        partial.replace(path)
+        write_whole(save(tensors, metadata={"provenance": json.dumps(provenance)}), path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); free some space, or choose a folder you may write to"
+        ) from error

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from sinet.core.metrics import IGNORED, PERSON, Label
 from sinet.data.augment import augment
+from sinet.data.augment_paper import augment_as_paper
 from sinet.data.paste import paste_person
 from sinet.data.pool import Pool, Sample
 from sinet.native.resize import preprocess
 from sinet.training.losses import IGNORE
 from sinet.training.recipe import Recipe
+from sinet.training.stages import stage_of
 
 AHEAD = 4
 """Batches drawn ahead of the one in use."""
@@ -33,6 +35,8 @@ def draw_sample(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> Samp
     scenes = [other for other in pools if not other.people]
     if pool.people and scenes and rng.random() < recipe.augment.paste:
         sample = paste_person(sample, _any(scenes[int(rng.integers(len(scenes)))], rng), recipe.augment, rng)
+    if recipe.paper_augment is not None:
+        return augment_as_paper(sample, recipe.paper_augment, recipe.preprocess.size, rng)
     return augment(sample, recipe.augment, recipe.preprocess.size, rng)
 
 
@@ -50,7 +54,7 @@ def draw_batch(pools: tuple[Pool, ...], recipe: Recipe, step: int, part: Part = 
     Returns:
         (n, 3, h, w) float32 as the network takes it, and (n, h, w) int64 labels of `sinet.training.losses`.
     """
-    mine = range(part.rank, recipe.schedule.batch, part.of)
+    mine = range(part.rank, stage_of(recipe, step).recipe.schedule.batch, part.of)
     images = np.empty((len(mine), 3, *recipe.preprocess.size), np.float32)
     labels = np.empty((len(mine), *recipe.preprocess.size), np.int64)
     for place, index in enumerate(mine):
@@ -67,10 +71,10 @@ def batches(
     with ThreadPoolExecutor(1, "sinet-loader") as thread:
         waiting: list[Future[tuple[Tensor, Tensor]]] = []
         try:
-            for step in range(start, recipe.schedule.steps + AHEAD):
-                if step < recipe.schedule.steps:
+            for step in range(start, recipe.steps + AHEAD):
+                if step < recipe.steps:
                     waiting.append(thread.submit(draw_batch, pools, recipe, step, part))
-                if waiting and (len(waiting) > AHEAD or step >= recipe.schedule.steps):
+                if waiting and (len(waiting) > AHEAD or step >= recipe.steps):
                     yield waiting.pop(0).result()
         finally:
             for future in waiting:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -14,15 +15,18 @@ from torch import Tensor, nn
 from sinet.core.errors import ModelError, OutputError, SinetError
 from sinet.core.records import to_plain
 from sinet.data.manifest import Split, find_split
-from sinet.data.pool import Pool, load_pool
+from sinet.data.pool import Pool, load_pool, load_sample
 from sinet.nets.checkpoints import load_network
 from sinet.nets.registry import find_network
-from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_whole
 from sinet.training.folded import fix_norms
 from sinet.training.loader import Part, batches, draw_batch
+from sinet.training.losses import class_weights
 from sinet.training.machine import Machine
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average
+from sinet.training.past import same_past
 from sinet.training.recipe import Recipe
+from sinet.training.stages import Stage, labels_in, part_in, stage_of, with_encoder
 from sinet.training.validate import validate
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
@@ -30,14 +34,36 @@ CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
 
 @dataclass
 class Run:
-    """A run in memory."""
+    """A run in memory.
+
+    Attributes:
+        recipe: what it follows.
+        network: the whole network.
+        average: its averaged weights.
+        optimiser: of the part that is trained.
+        trained: that part, the network or its encoder.
+        step: how many steps are done, of all stages.
+        machine: where it runs.
+        weights: (2,) of the classes, where the recipe weighs them.
+        best: the averaged weights that measured best in this stage, where the stage keeps them.
+        best_merit: how good they were.
+    """
 
     recipe: Recipe
     network: nn.Module
     average: dict[str, Tensor]
-    optimiser: torch.optim.AdamW
+    optimiser: torch.optim.Optimizer
+    trained: nn.Module
     step: int = 0
     machine: Machine = field(default_factory=Machine)
+    weights: Tensor | None = None
+    best: dict[str, Tensor] | None = None
+    best_merit: float = 0.0
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that its next step belongs to."""
+        return stage_of(self.recipe, self.step)
 
 
 @dataclass(frozen=True)
@@ -50,6 +76,7 @@ class Progress:
         images_per_s: pictures a second since the last word.
         seconds_left: at that speed.
         measured: source -> scores, where this step measured.
+        encoder: whether the encoder alone was trained and measured.
     """
 
     step: int
@@ -58,6 +85,7 @@ class Progress:
     images_per_s: float
     seconds_left: float
     measured: dict[str, Any] | None = None
+    encoder: bool = False
 
 
 def find_splits(recipe: Recipe) -> tuple[Split, ...]:
@@ -89,12 +117,38 @@ def check_run(recipe: Recipe, splits: tuple[Split, ...], folder: Path) -> None:
             f"{folder}: cannot be written ({error.strerror}); choose a folder you may write to"
         ) from error
     few = tuple(replace(s, train=s.train[:4], validation=s.validation[:1]) for s in splits)
-    run = start_run(replace(recipe, schedule=replace(recipe.schedule, batch=2)))
-    images, labels = draw_batch(load_pools(recipe, few), run.recipe, 0)
-    if not math.isfinite(take_step(run, images, labels)):
-        raise ModelError("the loss of the first step is not a number; check preprocess.mean and preprocess.std")
-    for split in few:
-        validate(averaged(run), recipe.preprocess, split)
+    first = recipe.encoder_first
+    small = replace(recipe, schedule=replace(recipe.schedule, batch=2), encoder_first=first and replace(first, batch=2))
+    run, pools = start_run(small), load_pools(recipe, few)
+    run.weights = weights_of(recipe, pools)
+    for step in (0, first.steps) if first else (0,):
+        run.step = step
+        begin_stage(run)
+        if not math.isfinite(take_step(run, *draw_batch(pools, small, step))):
+            raise ModelError("the loss of the first step is not a number; check preprocess.mean and preprocess.std")
+        run.step = step
+        for split in few:
+            validate(measured_part(run), recipe.preprocess, split)
+    checkpoint = folder / f".{CHECKPOINT}-{os.getpid()}"  # whether there is room for it
+    save_run(run, checkpoint)
+    checkpoint.unlink(missing_ok=True)
+
+
+def check_aside(splits: tuple[Split, ...], each: Callable[[], None] = lambda: None) -> None:
+    """Read every picture that is set aside and its label: the first measurement may be hours away.
+
+    Args:
+        splits: the files of all sources.
+        each: called after every picture, to show progress.
+
+    Raises:
+        ImageError: a picture cannot be read.
+        LabelError: a label cannot be read or does not fit its picture.
+    """
+    for split in splits:
+        for item in split.validation:
+            load_sample(item)
+            each()
 
 
 def load_pools(recipe: Recipe, splits: tuple[Split, ...], each: Callable[[], None] = lambda: None) -> tuple[Pool, ...]:
@@ -102,15 +156,16 @@ def load_pools(recipe: Recipe, splits: tuple[Split, ...], each: Callable[[], Non
     return tuple(load_pool(split, recipe.short_side, each) for split in splits if split.row.share > 0)
 
 
+def weights_of(recipe: Recipe, pools: tuple[Pool, ...]) -> Tensor | None:
+    """The classes' weights, where the recipe weighs them."""
+    return None if recipe.loss.class_offset is None else class_weights(pools, recipe.loss.class_offset)
+
+
 def start_run(recipe: Recipe) -> Run:
     """A run at step 0: the network from its start, or from the seed."""
     torch.manual_seed(recipe.seed)
     network = load_network(Path(recipe.start), recipe.network) if recipe.start else find_network(recipe.network).build()
-    network.train()
-    if recipe.schedule.norms == "fixed":
-        fix_norms(network)
-    average = {name: value.clone() for name, value in network.state_dict().items()}
-    return Run(recipe, network, average, build_optimiser(network, recipe.schedule))
+    return _run_of(network, recipe, 0)
 
 
 def resume_run(recipe: Recipe, path: Path) -> Run:
@@ -122,29 +177,37 @@ def resume_run(recipe: Recipe, path: Path) -> Run:
     checkpoint = load_checkpoint(path)
     if not same_past(checkpoint.recipe, recipe, checkpoint.step):
         raise ModelError(f"{path}: belongs to another recipe; give another folder, or the recipe it was begun with")
-    run = start_run(recipe)
+    run = _run_of(find_network(recipe.network).build(), recipe, checkpoint.step)
     run.network.load_state_dict(checkpoint.network)
-    run.optimiser.load_state_dict(checkpoint.optimiser)
+    if not 0 < run.stage.begins == checkpoint.step:  # else a new stage begins, with an optimiser of its own
+        run.optimiser.load_state_dict(checkpoint.optimiser)
     torch.set_rng_state(checkpoint.chance)
-    return Run(recipe, run.network, checkpoint.average, run.optimiser, checkpoint.step)
+    run.average, run.best, run.best_merit = checkpoint.average, checkpoint.best, checkpoint.best_merit
+    return run
 
 
-def same_past(other: dict[str, Any], recipe: Recipe, step: int) -> bool:
-    """Whether two recipes ask for the same numbers up to `step`.
+def begin_stage(run: Run) -> None:
+    """Where a second stage begins: the best encoder into a network of its own, a new optimiser, a new average."""
+    if not 0 < run.stage.begins == run.step:
+        return
+    state = run.network.state_dict()
+    # Another object: what a machine has tied to the first, such as the exchange of gradients, stays with it.
+    network = find_network(run.recipe.network).build()
+    network.load_state_dict(with_encoder(state, run.best) if run.best else state)
+    begun = _run_of(network, run.recipe, run.step)
+    run.network, run.trained, run.optimiser = begun.network, begun.trained, begun.optimiser
+    run.average, run.best, run.best_merit = begun.average, None, 0.0
 
-    How often to save and to measure changes none; nor does the length of the run, as long as neither has begun to
-    decay.
 
-    Args:
-        other: a recipe as plain values.
-        recipe: the other recipe.
-        step: how many steps are done.
-    """
-    ours = to_plain(recipe)
-    ends = [plain["schedule"]["steps"] - plain["schedule"]["decay_steps"] for plain in (other, ours)]
-    free = ["checkpoint_every", "validate_every"] + (["steps", "decay_steps"] if step <= min(ends) else [])
-    schedule = {**other["schedule"], **{name: ours["schedule"][name] for name in free}}
-    return {**other, "schedule": schedule} == ours
+def _run_of(network: nn.Module, recipe: Recipe, step: int) -> Run:
+    """A run whose next step is the first of its stage."""
+    stage = stage_of(recipe, step)
+    network.train()
+    if recipe.schedule.norms == "fixed":
+        fix_norms(network)
+    average = {name: value.clone() for name, value in network.state_dict().items()}
+    trained = part_in(stage, network)
+    return Run(recipe, network, average, build_optimiser(trained, stage.recipe.schedule), trained, step)
 
 
 def save_run(run: Run, path: Path) -> None:
@@ -157,6 +220,8 @@ def save_run(run: Run, path: Path) -> None:
             run.average,
             run.optimiser.state_dict(),
             torch.get_rng_state(),
+            run.best,
+            run.best_merit,
         ),
         path,
     )
@@ -164,11 +229,13 @@ def save_run(run: Run, path: Path) -> None:
 
 def take_step(run: Run, images: Tensor, labels: Tensor) -> float:
     """One step of the optimiser on this process's part of a batch; the loss of the whole batch that it began from."""
-    row = run.recipe.schedule
+    stage = run.stage
+    row = stage.recipe.schedule
     for group in run.optimiser.param_groups:
-        group["lr"] = learning_rate(run.step, row)
-    loss = run.machine.learn(run.network, run.optimiser, images, labels, run.recipe)
-    update_average(run.average, run.network, run.step, row.ema)
+        group["lr"] = learning_rate(run.step - stage.begins, row)
+    labels = labels_in(stage, labels)
+    loss = run.machine.learn(run.trained, run.optimiser, images, labels, stage.recipe, run.weights)
+    update_average(run.average, run.network, run.step - stage.begins, row.ema)
     run.step += 1
     return loss
 
@@ -178,6 +245,11 @@ def averaged(run: Run) -> nn.Module:
     network = find_network(run.recipe.network).build()
     network.load_state_dict(run.average)
     return network.eval()
+
+
+def measured_part(run: Run, stage: Stage | None = None) -> nn.Module:
+    """What a stage measures, this one's without: the averaged network, or its encoder."""
+    return part_in(stage or run.stage, averaged(run)).eval()
 
 
 def merit(measured: dict[str, Any]) -> float:
@@ -190,8 +262,21 @@ def merit(measured: dict[str, Any]) -> float:
     return sum(scores) / len(scores) if scores else 0.0
 
 
-def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: Path) -> Iterator[Progress]:
+def train(
+    run: Run,
+    pools: tuple[Pool, ...],
+    splits: tuple[Split, ...],
+    folder: Path,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
     """Run to the end, saving and measuring on the way; of several processes the first saves and measures.
+
+    Args:
+        run: at any step; changed in place.
+        pools: the training pictures.
+        splits: the files of all sources, for those set aside.
+        folder: where checkpoint and curves go.
+        stop: asked after every step; where it says yes, in any process, the run is saved and left.
 
     Yields:
         A word every 10 steps and after every measurement.
@@ -199,40 +284,62 @@ def train(run: Run, pools: tuple[Pool, ...], splits: tuple[Split, ...], folder: 
     Raises:
         SpecError: the processes begin at different steps.
     """
-    row, machine = run.recipe.schedule, run.machine
+    recipe, machine = run.recipe, run.machine
     machine.check_step(run.step)
     run.average = {name: value.to(machine.device) for name, value in run.average.items()}
+    run.weights = weights_of(recipe, pools)
     losses: list[float] = []
+    curves = folder / CURVES
     if machine.first:
-        _forget_after(run.step, folder / CURVES)
+        _forget_after(run.step, curves)
     # The first alone has the curves; where machines share no folder, or one is quicker, others would go on without it.
-    is_over = machine.says(machine.first and _out_of_patience(row.patience, folder / CURVES))
+    is_over = machine.says(machine.first and _out_of_patience(recipe.schedule.patience, curves))
     begun = time.monotonic()
-    for images, labels in batches(pools, run.recipe, run.step, Part(machine.rank, machine.processes)):
-        if run.step >= row.steps or is_over:
-            return
+    for images, labels in batches(pools, recipe, run.step, Part(machine.rank, machine.processes)):
+        if run.step >= recipe.steps or is_over:
+            break
+        begin_stage(run)
+        stage = run.stage
         losses.append(take_step(run, images.to(machine.device), labels.to(machine.device)))
-        last = run.step == row.steps
-        if machine.first and (run.step % row.checkpoint_every == 0 or last):
+        last = run.step == stage.ends
+        measure = run.step % recipe.schedule.validate_every == 0 or last
+        progress = None
+        if run.step % 10 == 0 or measure:
+            seconds = (time.monotonic() - begun) / len(losses)
+            progress = Progress(
+                run.step,
+                recipe.steps,
+                sum(losses) / len(losses),
+                stage.recipe.schedule.batch / seconds,
+                (recipe.steps - run.step) * seconds,
+                _measure(run, stage, splits) if measure and machine.first else None,
+                stage.encoder,
+            )
+            if machine.first:
+                _append(curves, asdict(progress))
+        stopped = machine.any_says(stop())
+        if machine.first and (run.step % recipe.schedule.checkpoint_every == 0 or last or stopped):
             save_run(run, folder / CHECKPOINT)
-        measure = run.step % row.validate_every == 0 or last
-        if run.step % 10 and not measure:
+        if stopped:
+            return
+        if progress is None:
             continue
-        speed = row.batch * len(losses) / (time.monotonic() - begun)
-        measured = (
-            {s.row.name: asdict(validate(averaged(run), run.recipe.preprocess, s)) for s in splits}
-            if measure and machine.first
-            else None
-        )
-        progress = Progress(
-            run.step, row.steps, sum(losses) / len(losses), speed, (row.steps - run.step) * row.batch / speed, measured
-        )
-        if machine.first:
-            _append(folder / CURVES, asdict(progress))
         if measure:
-            is_over = machine.says(machine.first and _out_of_patience(row.patience, folder / CURVES))
+            is_over = machine.says(machine.first and _out_of_patience(recipe.schedule.patience, curves))
         yield progress
         losses, begun = [], time.monotonic()
+    if run.stage.keeps_best and run.best is not None:
+        run.average = run.best
+
+
+def _measure(run: Run, stage: Stage, splits: tuple[Split, ...]) -> dict[str, Any]:
+    """The scores of every source; of a stage that keeps its best, the weights that they are of."""
+    network = measured_part(run, stage)
+    measured = {s.row.name: asdict(validate(network, run.recipe.preprocess, s)) for s in splits}
+    if stage.keeps_best and (run.best is None or merit(measured) > run.best_merit):
+        run.best = {name: value.clone() for name, value in run.average.items()}
+        run.best_merit = merit(measured)
+    return measured
 
 
 def _out_of_patience(patience: int, curves: Path) -> bool:
@@ -240,7 +347,7 @@ def _out_of_patience(patience: int, curves: Path) -> bool:
     if patience == 0 or not curves.is_file():
         return False
     rows = [json.loads(line) for line in curves.read_text(encoding="utf-8").splitlines()]
-    merits = [merit(row["measured"]) for row in rows if row["measured"]]
+    merits = [merit(row["measured"]) for row in rows if row["measured"] and not row.get("encoder")]
     return len(merits) > patience and max(merits[-patience:]) <= max(merits[:-patience])
 
 
@@ -257,4 +364,7 @@ def _forget_after(step: int, path: Path) -> None:
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        try:
+            write_whole("".join(f"{line}\n" for line in kept).encode(), path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); free some space and resume") from error

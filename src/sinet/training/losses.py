@@ -3,30 +3,40 @@
 Where several processes share a batch, a mean is over the pixels of all of them, so that the batch may be split anyhow.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, distributed
 from torch.nn import functional
 
+from sinet.core.metrics import BACKGROUND, PERSON
+from sinet.data.pool import Pool
+
 IGNORE = -100
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean cross-entropy over the pixels that count; 0 where none does.
 
     Args:
         logits: (n, k, h, w), unbounded.
         labels: (n, h, w) int64, a class or `IGNORE`.
+        weights: (k,) float, how much a pixel of each class counts, in the sum and in the number it is divided by; each
+            as much as the other without.
     """
-    total = functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
-    return total / pixels_per_process(labels).clamp(min=1)
+    total = functional.cross_entropy(logits, labels, weights, ignore_index=IGNORE, reduction="sum")
+    if weights is None:
+        return total / pixels_per_process(labels).clamp(min=1)
+    count = sum(weight * pixels_per_process(labels, k) for k, weight in enumerate(weights))
+    assert isinstance(count, Tensor)
+    return total / count.clamp(min=1e-6)
 
 
-def pixels_per_process(labels: Tensor) -> Tensor:
-    """How many pixels count: in this batch, or on average in the parts of it that the processes have.
+def pixels_per_process(labels: Tensor, of: int | None = None) -> Tensor:
+    """How many pixels count, or are of one class, in this batch, or on average in the processes' parts of it.
 
     The gradients of processes are averaged, which divides by their number a second time.
     """
-    count = (labels != IGNORE).sum()
+    count = (labels != IGNORE if of is None else labels == of).sum()
     if not distributed.is_initialized():
         return count
     distributed.all_reduce(count)
@@ -58,10 +68,32 @@ def _dilate(values: Tensor, side: int) -> Tensor:
     return functional.max_pool2d(columns, (1, side), 1, (0, side // 2))
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor, boundary: float, band_px: int) -> Tensor:
+def segmentation_loss(
+    logits: Tensor, labels: Tensor, boundary: float, band_px: int, weights: Tensor | None = None
+) -> Tensor:
     """Cross-entropy over all pixels plus `boundary` times the cross-entropy over the band.
 
-    Source: Park et al., SINet, arXiv:1911.09099v4, boundary loss; `boundary` is 0.5 in the authors' code.
+    Source: Park et al., SINet, arXiv:1911.09099v4, boundary loss; `boundary` is 0.5 in the authors' code, where classes
+        are weighted in both terms.
     """
-    whole = cross_entropy(logits, labels)
-    return whole + boundary * cross_entropy(logits, boundary_labels(labels, band_px))
+    whole = cross_entropy(logits, labels, weights)
+    return whole + boundary * cross_entropy(logits, boundary_labels(labels, band_px), weights)
+
+
+def class_weights(pools: tuple[Pool, ...], offset: float) -> Tensor:
+    """(2,) float32, the weights of background and person: 1 / ln(offset + part of the labelled pixels).
+
+    Args:
+        pools: the training pictures; each pool counts by its share.
+        offset: more than 1.
+
+    Source: the authors' code, `LoadData.compute_class_weights`, as in ENet (arXiv:1606.02147, section 5.1). Departs:
+        pixels are counted at the size that pictures are held in memory.
+    """
+    person = 0.0
+    for pool in pools:
+        counts = sum(
+            (np.array([(s.label == BACKGROUND).sum(), (s.label == PERSON).sum()]) for s in pool.samples), np.zeros(2)
+        )
+        person += pool.share * counts[1] / max(1, counts.sum())
+    return 1 / torch.log(torch.tensor([offset + 1 - person, offset + person], dtype=torch.float32))

@@ -110,17 +110,34 @@ class Machine:
         return self._ready[1], self._ready[2]
 
     def learn(
-        self, network: nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor, recipe: Recipe
+        self,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        images: Tensor,
+        labels: Tensor,
+        recipe: Recipe,
+        weights: Tensor | None = None,
     ) -> float:
-        """One step of the optimiser on this process's part of a batch; the loss of the whole batch before it."""
+        """One step of the optimiser on this process's part of a batch; the loss of the whole batch before it.
+
+        Args:
+            network: what is trained, of which the optimiser has the parameters.
+            optimiser: its optimiser.
+            images: (n, 3, h, w) float32.
+            labels: (n, h, w) int64, of the size of the network's answer.
+            recipe: its loss, and its schedule for clipping.
+            weights: (2,) of the classes, or None.
+        """
         row, clip = recipe.loss, recipe.schedule.clip
         if self._engine is not None and isinstance(network, SINet):
             loss = self._engine.run(network, images, labels, row.boundary, row.band_px)
-            nn.utils.clip_grad_norm_(network.parameters(), clip)
+            if clip > 0:
+                nn.utils.clip_grad_norm_(network.parameters(), clip)
             optimiser.step()
             return loss
         forward, stepping = self.ready(network, optimiser)
-        loss = segmentation_loss(forward(images), labels, row.boundary, row.band_px)
+        weights = None if weights is None else weights.to(images.device)
+        loss = segmentation_loss(forward(images), labels, row.boundary, row.band_px, weights)
         optimiser.zero_grad()
         self.backward(loss, forward, stepping, clip)
         return self.mean(loss)
@@ -139,14 +156,17 @@ class Machine:
                 f"--engine: trains networks of the SINet family with schedule.norms = fixed, got {recipe.network} with "
                 f"{recipe.schedule.norms}; change the recipe, or leave --engine out"
             )
+        if recipe.loss.class_offset is not None or recipe.encoder_first is not None:
+            raise SpecError("--engine: knows no loss.class_offset and no encoder_first; leave them out, or --engine")
         if self.processes > 1 or self.device.type != "cpu" or recipe.schedule.precision != "32":
             raise SpecError("--engine: is for one process on a CPU in float32; leave it out, or give --accelerator cpu")
         self._engine = EngineStep(config, recipe.preprocess.size, self._threads or 1)
 
     def backward(self, loss: Tensor, network: Any, optimiser: Any, clip: float) -> None:
-        """Gradients of all processes together, clipped to a norm, and one step."""
+        """Gradients of all processes together, clipped to a norm unless that is 0, and one step."""
         self._fabric.backward(loss)
-        self._fabric.clip_gradients(network, optimiser, max_norm=clip, error_if_nonfinite=False)
+        if clip > 0:
+            self._fabric.clip_gradients(network, optimiser, max_norm=clip, error_if_nonfinite=False)
         optimiser.step()
 
     def mean(self, value: Tensor) -> float:
@@ -160,6 +180,10 @@ class Machine:
     def says(self, value: bool) -> bool:
         """What the first process says, to all of them; the others say False. All wait for it."""
         return self.mean(torch.tensor(float(value), device=self.device)) > 0
+
+    def any_says(self, value: bool) -> bool:
+        """Whether any process says so. All wait for it; where there is one, nothing is asked of the device."""
+        return value if self.processes == 1 else self.mean(torch.tensor(float(value), device=self.device)) > 0
 
     def check_step(self, step: int) -> None:
         """Refuse to begin where processes are at different steps: some found a checkpoint and some none.

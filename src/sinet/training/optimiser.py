@@ -8,28 +8,33 @@ from torch import Tensor, nn
 from sinet.training.recipe import ScheduleRow
 
 
-def build_optimiser(network: nn.Module, row: ScheduleRow) -> torch.optim.AdamW:
-    """AdamW in the authors' three groups: full decay on ordinary kernels, none on depthwise ones, little elsewhere.
+def build_optimiser(network: nn.Module, row: ScheduleRow) -> torch.optim.Optimizer:
+    """Adam in the authors' three groups: full decay on ordinary kernels, none on depthwise ones, little elsewhere.
 
-    Source: the authors' code (weight decay 2e-4, 0 on depthwise kernels, a hundredth on the rest). Departs: theirs is
-        Adam, which adds the decay to the gradient.
+    Source: the authors' code (Adam, betas 0.9 and 0.999, weight decay 2e-4, 0 on depthwise kernels, a hundredth on the
+        rest). Departs: where the row says "adamw", the decay is taken off the weights, not added to the gradient.
     """
     groups: dict[float, list[nn.Parameter]] = {row.weight_decay: [], 0.0: [], row.weight_decay / 100: []}
     for parameter in network.parameters():
         depthwise = parameter.ndim == 4 and parameter.shape[1] == 1
         decay = 0.0 if depthwise else row.weight_decay / (1 if parameter.ndim == 4 else 100)
         groups[decay].append(parameter)
-    return torch.optim.AdamW(
+    return {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[row.optimiser](
         [{"params": members, "weight_decay": decay} for decay, members in groups.items()], lr=row.learning_rate
     )
 
 
 def learning_rate(step: int, row: ScheduleRow) -> float:
-    """The rate of one step, counted from 0: up over the warm-up, level, then down a half cosine to nearly 0."""
+    """The rate of one step, counted from 0: up over the warm-up, level, then down as the row says.
+
+    Source: the authors' code for "halves" (after `epochs // 2` and `epochs - epochs // 6`).
+    """
     if step < row.warmup_steps:
         return row.learning_rate * (step + 1) / row.warmup_steps
-    part = max(0, step - (row.steps - row.decay_steps)) / row.decay_steps
-    return row.learning_rate * (1 + math.cos(math.pi * part)) / 2
+    fallen, falling = step - row.level_steps, row.steps - row.level_steps
+    if row.decay == "halves":
+        return row.learning_rate * 0.5 ** ((fallen >= 0) + (fallen >= falling - falling // 3))
+    return row.learning_rate * (1 + math.cos(math.pi * max(0, fallen) / falling)) / 2
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from sinet.core.errors import SpecError
 from sinet.core.records import from_plain
 from sinet.core.spec import PreprocessSpec
 from sinet.data.augment import AugmentRow
+from sinet.data.augment_paper import PaperAugmentRow
 from sinet.data.manifest import SourceRow
 from sinet.nets.registry import find_network
 
@@ -21,24 +22,30 @@ class ScheduleRow:
 
     Attributes:
         steps: optimiser steps in all.
-        decay_steps: the last of them, over which the rate falls along a half cosine from its peak to nearly 0. Before
-            they begin, a run can still be resumed with another number of steps: its past is the same.
+        decay_steps: the last of them, over which the rate falls; without it, the second half. Before they begin, a run
+            can still be resumed with another number of steps: its past is the same.
+        decay: how it falls. "cosine": along a half cosine from its peak to nearly 0. "halves": to a half when those
+            steps begin, to a quarter for the last third of them, as the authors' code does.
         batch: pictures a step.
         warmup_steps: steps over which the rate first rises from 0 to its peak.
         learning_rate: the peak.
         weight_decay: on ordinary convolution kernels, as the paper's; none on depthwise ones, a hundredth on the rest.
-        clip: greatest norm of all gradients together.
-        ema: how much of the averaged weights a step keeps; it starts lower, so that the start is soon forgotten.
+        clip: greatest norm of all gradients together; 0 leaves them as they are.
+        ema: how much of the averaged weights a step keeps; it starts lower, so that the start is soon forgotten. With 0
+            they are the weights themselves.
         checkpoint_every: steps between checkpoints.
         validate_every: steps between measurements on what is set aside.
         precision: "bf16" multiplies in bfloat16 where that loses nothing (mixed precision); "32" is float32 throughout.
         norms: "batch" normalises by each batch's own statistics; "fixed" by those that the start brings, which stay:
             for training on from good weights, and what the engine's own step asks for.
+        optimiser: "adamw" takes the weight decay off the weights themselves; "adam" adds it to the gradient, as the
+            authors' code does.
+        keep: which weights come out: the "last", or those that measured "best" (`sinet.training.loop.merit`).
         patience: stop after so many measurements without a better one (`sinet.training.loop.merit`); 0 never stops.
     """
 
     steps: int
-    decay_steps: int
+    decay_steps: int | None = None
     batch: int = 32
     warmup_steps: int = 50
     learning_rate: float = 1e-3
@@ -50,6 +57,14 @@ class ScheduleRow:
     precision: Literal["32", "bf16"] = "32"
     patience: int = 0
     norms: Literal["batch", "fixed"] = "batch"
+    decay: Literal["cosine", "halves"] = "cosine"
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    keep: Literal["last", "best"] = "last"
+
+    @property
+    def level_steps(self) -> int:
+        """Steps before the rate begins to fall."""
+        return self.steps // 2 if self.decay_steps is None else self.steps - self.decay_steps
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "checkpoint_every", "validate_every"):
@@ -57,9 +72,10 @@ class ScheduleRow:
                 raise SpecError(f"schedule.{name}: expected at least 1, got {getattr(self, name)}")
         if self.patience < 0:
             raise SpecError(f"schedule.patience: expected 0 or more measurements, got {self.patience}")
-        if self.warmup_steps < 0 or self.decay_steps < 1 or self.warmup_steps + self.decay_steps > self.steps:
+        falling = self.steps - self.level_steps
+        if self.warmup_steps < 0 or falling < 1 or self.warmup_steps + falling > self.steps:
             raise SpecError(
-                f"schedule: warmup_steps of {self.warmup_steps} and decay_steps of {self.decay_steps} do not fit into "
+                f"schedule: warmup_steps of {self.warmup_steps} and decay_steps of {falling} do not fit into "
                 f"{self.steps} steps; give fewer of the former, at least one of the latter, or more in all"
             )
 
@@ -71,14 +87,40 @@ class LossRow:
     Attributes:
         boundary: weight of the second term; the paper's code has 0.5.
         band_px: side of the square whose dilation minus erosion is the band; odd; the paper's is 15 at 224x224.
+        class_offset: each class weighs 1 / ln(class_offset + its part of the labelled pixels); the authors' is 1.10.
+            Without it both weigh the same.
     """
 
     boundary: float = 0.5
     band_px: int = 15
+    class_offset: float | None = None
 
     def __post_init__(self) -> None:
-        if self.band_px < 1 or self.band_px % 2 == 0:
-            raise SpecError(f"loss.band_px: expected an odd number of pixels, got {self.band_px}")
+        check_band("loss", self.band_px)
+        if self.class_offset is not None and self.class_offset <= 1:
+            raise SpecError(f"loss.class_offset: expected more than 1, got {self.class_offset}; the authors' is 1.10")
+
+
+@dataclass(frozen=True)
+class EncoderRow:
+    """A stage before the run's own, in which the encoder alone learns, by its own answer at an eighth of the size.
+
+    The best measured encoder goes on into the run's own stage. All else is as there.
+
+    Attributes:
+        steps: optimiser steps of this stage, before those of the schedule.
+        decay_steps: the last of them, over which the rate falls; without it, the second half.
+        batch: pictures a step.
+        band_px: as in the loss, at an eighth of the size.
+    """
+
+    steps: int
+    decay_steps: int | None = None
+    batch: int = 36
+    band_px: int = 5
+
+    def __post_init__(self) -> None:
+        check_band("encoder_first", self.band_px)
 
 
 @dataclass(frozen=True)
@@ -96,6 +138,8 @@ class Recipe:
         schedule: how long and how fast.
         loss: what is minimised.
         augment: how far chance may go.
+        paper_augment: the authors' own way of disturbing pictures, instead of `augment`.
+        encoder_first: a stage before the schedule's, in which the encoder alone learns.
         short_side: pictures are held in memory at this short side, in pixels.
         network: name of the network in `sinet.nets.registry`.
 
@@ -117,6 +161,13 @@ class Recipe:
     augment: AugmentRow = field(default_factory=AugmentRow)
     short_side: int = 320
     network: str = "portrait"
+    paper_augment: PaperAugmentRow | None = None
+    encoder_first: EncoderRow | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages."""
+        return self.schedule.steps + (self.encoder_first.steps if self.encoder_first else 0)
 
     def __post_init__(self) -> None:
         total = sum(source.share for source in self.sources)
@@ -128,6 +179,21 @@ class Recipe:
         if self.schedule.norms == "fixed" and self.start is None:
             raise SpecError("schedule.norms: fixed needs statistics to keep; name weights to start from, or say batch")
         check_size(self.preprocess.size, find_network(self.network).size_multiple)
+        if self.encoder_first is not None:
+            if find_network(self.network).config is None:
+                raise SpecError(f"encoder_first: {self.network} has no encoder with an answer of its own; leave it out")
+            row = self.encoder_first  # fits the schedule's warm-up, or says so
+            replace(self.schedule, steps=row.steps, decay_steps=row.decay_steps, batch=row.batch)
+
+
+def check_band(where: str, band_px: int) -> None:
+    """Refuse a band that has no middle.
+
+    Raises:
+        SpecError: its side is no odd number of pixels.
+    """
+    if band_px < 1 or band_px % 2 == 0:
+        raise SpecError(f"{where}.band_px: expected an odd number of pixels, got {band_px}")
 
 
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:

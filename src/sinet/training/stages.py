@@ -1,0 +1,83 @@
+"""The stages of a run: one, or, as the authors train, first the encoder alone by its own coarse answer, then all.
+
+Source: Park et al., SINet, arXiv:1911.09099v4, and the authors' code: the first stage has label and loss at an eighth
+of the input's size and a boundary band of 5 pixels there; the second begins with the first's best encoder, a decoder
+by chance, nothing frozen and a new optimiser.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from sinet.nets.sinet import Encoder
+from sinet.training.recipe import Recipe
+
+ENCODER_STRIDE = 8
+"""Input size over the size of the encoder's answer."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        recipe: the run's, with the schedule and the loss of this stage.
+        begins: steps of the run before it.
+        encoder: whether the encoder alone is trained and measured.
+    """
+
+    recipe: Recipe
+    begins: int
+    encoder: bool
+
+    @property
+    def ends(self) -> int:
+        """Steps of the run when it is over."""
+        return self.begins + self.recipe.schedule.steps
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether it ends with the weights that measured best, rather than with its last."""
+        return self.encoder or self.recipe.schedule.keep == "best"
+
+
+def stage_of(recipe: Recipe, step: int) -> Stage:
+    """The stage in which a run does its next step, `step` of them done."""
+    row = recipe.encoder_first
+    if row is None:
+        return Stage(recipe, 0, encoder=False)
+    if step >= row.steps:
+        return Stage(recipe, row.steps, encoder=False)
+    schedule = replace(recipe.schedule, steps=row.steps, decay_steps=row.decay_steps, batch=row.batch)
+    return Stage(replace(recipe, schedule=schedule, loss=replace(recipe.loss, band_px=row.band_px)), 0, encoder=True)
+
+
+class EncoderAlone(nn.Module):
+    """A network's encoder, by its own answer: (n, 3, h, w) to the logits (n, classes, h / 8, w / 8)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        encoder = network.encoder
+        assert isinstance(encoder, Encoder), "the recipe has been checked"
+        self.encoder = encoder
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The coarse logits."""
+        return self.encoder(image)[0]
+
+
+def part_in(stage: Stage, network: nn.Module) -> nn.Module:
+    """What is trained and measured in a stage: the network, or its encoder."""
+    return EncoderAlone(network) if stage.encoder else network
+
+
+def labels_in(stage: Stage, labels: Tensor) -> Tensor:
+    """The labels of a stage's answer: (n, h, w), or every eighth pixel both ways, as the authors' code takes them."""
+    return labels[:, ::ENCODER_STRIDE, ::ENCODER_STRIDE].contiguous() if stage.encoder else labels
+
+
+@torch.no_grad()
+def with_encoder(state: dict[str, Tensor], best: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A network's state with the encoder of another."""
+    return {name: (best if name.startswith("encoder.") else state)[name] for name in state}
