@@ -11,6 +11,7 @@ from sinet.data.augment import (
     AugmentRow,
     augment,
     blurred,
+    draw_colouring,
     flip,
     noisy,
     random_box,
@@ -22,6 +23,11 @@ from sinet.data.pool import Sample
 
 STILL = AugmentRow(whole=0, rotate=1, paste=0, gain=0, contrast=0, grey=0, noise=0, blur=0, jpeg=0)
 """Only geometry."""
+
+
+def coloured(sample: Sample, row: AugmentRow, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return recolour(sample.rgb, draw_colouring(row, rng), rng)
 
 
 def drawn() -> Sample:
@@ -92,12 +98,12 @@ def test_a_turned_part_is_the_part_of_the_turned_picture(degrees: float, sample:
 
 
 def test_without_chance_colours_stay(sample: Sample) -> None:
-    assert np.array_equal(recolour(sample.rgb, STILL, np.random.default_rng(0)), sample.rgb)
+    assert np.array_equal(coloured(sample, STILL, 0), sample.rgb)
 
 
 @pytest.mark.parametrize("name", ["noise", "blur", "jpeg", "grey"])
 def test_each_disturbance_disturbs(name: str, sample: Sample) -> None:
-    rgb = recolour(sample.rgb, replace(STILL, **{name: 1.0}), np.random.default_rng(1))
+    rgb = coloured(sample, replace(STILL, **{name: 1.0}), 1)
     assert not np.array_equal(rgb, sample.rgb)
     assert rgb.shape == sample.rgb.shape
     if name == "grey":

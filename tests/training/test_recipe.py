@@ -70,3 +70,16 @@ def test_the_recipes_of_the_project_are_read(root: Path) -> None:
     names = {path.stem: load_recipe(path).name for path in (root / "recipes").glob("*.toml")}
     assert names
     assert all(stem == name for stem, name in names.items())
+
+
+def test_the_guides_recipe_is_one(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "how-to" / "train.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    recipe = load_recipe(tmp_path / "mine.toml")
+    assert [source.name for source in recipe.sources] == ["mine", "rooms"]
+    assert recipe.start is not None
+    assert (root / recipe.start).is_file()
+    tables = {
+        name for name in ("schedule", "loss", "augment", "paper_augment", "encoder_first") if hasattr(recipe, name)
+    }
+    assert all(f"`[{name}]`" in page for name in tables)

@@ -36,6 +36,9 @@ Ctrl-C from the step that this saved.
 @click.option("--engine", is_flag=True, help="Step by the engine in C: CPU and schedule.norms = fixed; much faster.")
 @click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
 @click.option(
+    "--augment", type=click.Choice(["auto", "cpu", "device"]), default="auto", help="Where to disturb pictures."
+)
+@click.option(
     "--devices", metavar="N", type=click.IntRange(1), help="Processes on this machine; what torchrun started, or 1."
 )
 @click.option("--tensorboard", "board", is_flag=True, help="Write scalars and pictures for TensorBoard into the run.")
@@ -48,6 +51,7 @@ def command(
     compiled: bool,
     engine: bool,
     accelerator: str,
+    augment: str,
     devices: int | None,
     board: bool,
     check: bool,
@@ -88,6 +92,7 @@ def command(
         precision=settings.schedule.precision,
         compiled=compiled,
         threads=threads,
+        augment=augment,
     )
     for begin in (0, settings.steps - 1):
         machine.check_batch(stage_of(settings, begin).recipe.schedule.batch)

@@ -66,6 +66,78 @@ class AugmentRow:
     jpeg: float = 0.25
 
 
+@dataclass(frozen=True)
+class Placing:
+    """What chance does to a picture's geometry.
+
+    Attributes:
+        degrees: of a turn about its centre, counter-clockwise.
+        box: the part that is kept of what comes out of the turn.
+        mirrored: whether left becomes right then.
+    """
+
+    degrees: float
+    box: Box
+    mirrored: bool
+
+    def origin(self, source: Size, size: Size) -> Affine:
+        """Where each point of what comes out, of `size`, is taken from in a picture of the size `source`."""
+        top, left, height, width = self.box
+        cosine, sine = math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
+        y, x = source[0] / 2, source[1] / 2
+        across, down = left - x, top - y  # the part's corner as the centre sees it
+        by_u, by_v, offset = width / size[1], height / size[0], 0.0
+        if self.mirrored:
+            by_u, offset = -by_u, float(width)
+        return (
+            *(cosine * by_u, -sine * by_v, x + cosine * (across + offset) - sine * down),
+            *(sine * by_u, cosine * by_v, y + sine * (across + offset) + cosine * down),
+        )
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """What chance does to a picture's colours, in this order.
+
+    Attributes:
+        blur_px: standard deviation of a blur; 0 is none.
+        gains: factors of red, green and blue.
+        gamma: exponent of the codes in [0, 1].
+        contrast: factor of their distance from the middle.
+        saturation: factor of their distance from the luma.
+        noise_std: standard deviation of the noise, in code values; 0 is none.
+        quality: of JPEG compression, or None.
+    """
+
+    blur_px: float
+    gains: tuple[float, float, float]
+    gamma: float
+    contrast: float
+    saturation: float
+    noise_std: float
+    quality: int | None
+
+
+def draw_placing(source: Size, row: AugmentRow, rng: Generator) -> Placing:
+    """Chance for the geometry of a picture of the size `source`."""
+    degrees = float(np.clip(rng.normal(0, row.degrees), -30, 30)) if rng.random() < row.rotate else 0.0
+    box = random_box(source, row, rng) if rng.random() >= row.whole else (0, 0, *source)
+    return Placing(degrees, box, bool(rng.random() < 0.5))
+
+
+def draw_colouring(row: AugmentRow, rng: Generator) -> Colouring:
+    """Chance for the colours of one picture."""
+    blur_px = rng.uniform(0.2, row.blur_px) if rng.random() < row.blur else 0.0
+    gains = np.exp(rng.normal(0, row.gain) + rng.normal(0, row.gain / 2, 3))
+    contrast, gamma, saturation = (math.exp(rng.normal(0, row.contrast)) for _ in range(3))
+    if rng.random() < row.grey:
+        saturation = 0.0
+    noise_std = rng.uniform(0, row.noise_std) if rng.random() < row.noise else 0.0
+    quality = int(rng.integers(25, 91)) if rng.random() < row.jpeg else None
+    red, green, blue = map(float, gains)
+    return Colouring(blur_px, (red, green, blue), gamma, contrast, saturation, noise_std, quality)
+
+
 def augment(sample: Sample, row: AugmentRow, size: Size, rng: Generator) -> Sample:
     """One picture as the network may meet it.
 
@@ -75,14 +147,11 @@ def augment(sample: Sample, row: AugmentRow, size: Size, rng: Generator) -> Samp
         size: (height, width) that comes out.
         rng: the only source of chance.
     """
-    degrees = float(np.clip(rng.normal(0, row.degrees), -30, 30)) if rng.random() < row.rotate else 0.0
-    height, width = int(sample.label.shape[0]), int(sample.label.shape[1])
-    box = random_box((height, width), row, rng) if rng.random() >= row.whole else (0, 0, height, width)
-    mirrored = rng.random() < 0.5
-    small = resize_sample(turned_part(sample, degrees, box), size)
-    if mirrored:  # after all that shrinks: it is the same there, and there is less of it
+    placing = draw_placing((int(sample.label.shape[0]), int(sample.label.shape[1])), row, rng)
+    small = resize_sample(turned_part(sample, placing.degrees, placing.box), size)
+    if placing.mirrored:  # after all that shrinks: it is the same there, and there is less of it
         small = flip(small)
-    return Sample(recolour(small.rgb, row, rng), small.label)
+    return Sample(recolour(small.rgb, draw_colouring(row, rng), rng), small.label)
 
 
 def flip(sample: Sample) -> Sample:
@@ -108,12 +177,9 @@ def turned_part(sample: Sample, degrees: float, box: Box) -> Sample:
     if degrees == 0:
         part = slice(top, top + height), slice(left, left + width)
         return Sample(sample.rgb[part], sample.label[part])
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    y, x = sample.label.shape[0] / 2, sample.label.shape[1] / 2
-    across, down = left - x, top - y  # the part's corner as the centre sees it
-    from_x = (cosine, -sine, x + cosine * across - sine * down)
-    from_y = (sine, cosine, y + sine * across + cosine * down)
-    return affine(sample, (*from_x, *from_y), (height, width), IGNORED)
+    size = (height, width)
+    source = int(sample.label.shape[0]), int(sample.label.shape[1])
+    return affine(sample, Placing(degrees, box, mirrored=False).origin(source, size), size, IGNORED)
 
 
 def affine(sample: Sample, matrix: Affine, size: Size, outside: int) -> Sample:
@@ -144,25 +210,26 @@ def random_box(size: Size, row: AugmentRow, rng: Generator) -> Box:
     return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
 
 
-def recolour(rgb: Rgb8, row: AugmentRow, rng: Generator) -> Rgb8:
-    """Another light, another camera, another compression; the label is not concerned."""
-    if rng.random() < row.blur:
-        rgb = blurred(rgb, rng.uniform(0.2, row.blur_px))
-    gains = np.exp(rng.normal(0, row.gain) + rng.normal(0, row.gain / 2, 3))
-    contrast, gamma, saturation = (math.exp(rng.normal(0, row.contrast)) for _ in range(3))
-    if rng.random() < row.grey:
-        saturation = 0.0
+def recolour(rgb: Rgb8, colouring: Colouring, rng: Generator) -> Rgb8:
+    """Another light, another camera, another compression; the label is not concerned.
+
+    Args:
+        rgb: the picture.
+        colouring: what is done to it.
+        rng: for the noise.
+    """
+    if colouring.blur_px:
+        rgb = blurred(rgb, colouring.blur_px)
     codes = np.arange(256)[:, None] / 255
-    curve = 255 * (np.clip(codes * gains, 0, 1) ** gamma - 0.5) * contrast + 127.5  # (256, 3)
-    table = np.clip(curve + 0.5, 0, 255).astype(np.uint8)
+    curve = 255 * (np.clip(codes * colouring.gains, 0, 1) ** colouring.gamma - 0.5) * colouring.contrast + 127.5
+    table = np.clip(curve + 0.5, 0, 255).astype(np.uint8)  # (256, 3)
     # saturation c + (1 - saturation) luma, as a matrix
-    mixed = saturation * np.eye(3) + (1 - saturation) * np.array(LUMA)
+    mixed = colouring.saturation * np.eye(3) + (1 - colouring.saturation) * np.array(LUMA)
     matrix = np.pad(mixed, ((0, 0), (0, 1))).ravel().tolist()
-    coloured = Image.fromarray(rgb).point(table.T.ravel().tolist()).convert("RGB", tuple(matrix))
-    rgb = np.asarray(coloured)
-    if rng.random() < row.noise:
-        rgb = noisy(rgb, rng.uniform(0, row.noise_std), rng)
-    return _jpeg(rgb, int(rng.integers(25, 91))) if rng.random() < row.jpeg else rgb
+    rgb = np.asarray(Image.fromarray(rgb).point(table.T.ravel().tolist()).convert("RGB", tuple(matrix)))
+    if colouring.noise_std:
+        rgb = noisy(rgb, colouring.noise_std, rng)
+    return rgb if colouring.quality is None else _jpeg(rgb, colouring.quality)
 
 
 def blurred(rgb: Rgb8, sigma: float) -> Rgb8:

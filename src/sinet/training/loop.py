@@ -19,6 +19,7 @@ from sinet.data.pool import Pool, load_pool, load_sample
 from sinet.nets.checkpoints import load_network
 from sinet.nets.registry import find_network
 from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_whole
+from sinet.training.device_augment import DevicePools, device_batches
 from sinet.training.folded import fix_norms
 from sinet.training.loader import Part, batches, draw_batch
 from sinet.training.losses import class_weights
@@ -295,7 +296,13 @@ def train(
     # The first alone has the curves; where machines share no folder, or one is quicker, others would go on without it.
     is_over = machine.says(machine.first and _out_of_patience(recipe.schedule.patience, curves))
     begun = time.monotonic()
-    for images, labels in batches(pools, recipe, run.step, Part(machine.rank, machine.processes)):
+    part = Part(machine.rank, machine.processes)
+    drawn = (
+        device_batches(DevicePools(pools, machine.device), recipe, run.step, part)
+        if machine.augments_there(recipe)
+        else batches(pools, recipe, run.step, part)
+    )
+    for images, labels in drawn:
         if run.step >= recipe.steps or is_over:
             break
         begin_stage(run)

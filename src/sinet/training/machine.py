@@ -41,6 +41,7 @@ class Machine:
         compiled: fuse the network's small operations with torch's compiler, channels last; sums are then taken in
             another order, so that a compiled run repeats itself but not, bit for bit, one that is not.
         threads: for the network on a CPU, or None for torch's choice.
+        augment: where pictures are disturbed: "cpu"; "device", where the network runs; or "auto", there if it is a GPU.
 
     Attributes:
         rank: number of this process, from 0.
@@ -57,13 +58,14 @@ class Machine:
         precision: str = "32",
         compiled: bool = False,
         threads: int | None = None,
+        augment: str = "auto",
     ) -> None:
         # The community's weights hold values whose products are denormal, which cost a CPU ten times the time.
         torch.set_flush_denormal(True)
         if threads is not None:
             torch.set_num_threads(threads)
         several = devices * nodes > 1
-        self._compiled, self._threads = compiled, threads
+        self._compiled, self._threads, self._augment = compiled, threads, augment
         self._engine: EngineStep | None = None
         self._fabric = Fabric(
             accelerator=accelerator,
@@ -82,6 +84,12 @@ class Machine:
     def first(self) -> bool:
         """Whether this process saves, measures and speaks."""
         return self.rank == 0
+
+    def augments_there(self, recipe: Recipe) -> bool:
+        """Whether pictures are disturbed where the network runs. By itself a GPU does, unless as the paper does it."""
+        if self._augment == "auto":
+            return self.device.type == "cuda" and recipe.paper_augment is None
+        return self._augment == "device"
 
     def check_batch(self, batch: int) -> None:
         """Refuse a batch that the processes cannot share evenly.
