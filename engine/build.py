@@ -226,7 +226,8 @@ def build_train() -> Path:
     command = own_compiler(host()) or [sys.executable, "-m", "ziglang", "cc"]
     with tempfile.TemporaryDirectory(dir=stamp.parent) as folder:
         unfinished = Path(folder) / library.name
-        run([*command, *TRAIN, *TARGETS[host()].flags, "train/train.c", "-o", unfinished])
+        sources = sorted(f"train/{path.name}" for path in (ENGINE / "train").glob("*.c"))
+        run([*command, *TRAIN, *TARGETS[host()].flags, *sources, "-o", unfinished])
         put(unfinished, library)
     stamp.write_text(f"{made} {content(library)}")
     return library

@@ -20,6 +20,13 @@ typedef int ivec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* The loops over a tile disappear, so that its sums are registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
 INLINE vec load(const float *p) { return *(const vec *)p; }
 INLINE void store(float *p, vec v) { *(vec *)p = v; }
 INLINE vec splat(float x) { return x - (vec){0}; }
@@ -27,7 +34,7 @@ INLINE vec choose(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) 
 
 INLINE float sum_of(vec v) {
     float sum = 0;
-#pragma unroll
+    UNROLL
     for (int i = 0; i < LANES; i++) sum += v[i];
     return sum;
 }
@@ -35,7 +42,7 @@ INLINE float sum_of(vec v) {
 /* Floats of a plane, in whole vectors. */
 INLINE int filled(int pixels) { return (pixels + LANES - 1) / LANES * LANES; }
 
-/* --- matrix products ---------------------------------------------------------------------------------------------- */
+/* --- matrix products (products.c) --------------------------------------------------------------------------------- */
 
 /* Where the weight of an output row and an input row lies: `row` floats from one output to the next, `column` from one
  * input to the next. Exchanged, they give the transposed matrix. */
@@ -44,107 +51,13 @@ struct weights {
     ptrdiff_t row, column;
 };
 
-INLINE void product_tile(int rows, int vectors, int inputs, struct weights w, const float *x, ptrdiff_t plane_x,
-                         const float *bias, float *y, ptrdiff_t plane_y, int add) {
-    vec sums[TILE_ROWS][TILE_VECTORS];
-#pragma unroll
-    for (int r = 0; r < rows; r++)
-#pragma unroll
-        for (int v = 0; v < vectors; v++)
-            sums[r][v] = add ? load(y + r * plane_y + v * LANES) : splat(bias ? bias[r] : 0);
-    for (int i = 0; i < inputs; i++) {
-        vec in[TILE_VECTORS];
-#pragma unroll
-        for (int v = 0; v < vectors; v++) in[v] = load(x + i * plane_x + v * LANES);
-#pragma unroll
-        for (int r = 0; r < rows; r++) {
-            vec weight = splat(w.at[r * w.row + i * w.column]);
-#pragma unroll
-            for (int v = 0; v < vectors; v++) sums[r][v] += weight * in[v];
-        }
-    }
-#pragma unroll
-    for (int r = 0; r < rows; r++)
-#pragma unroll
-        for (int v = 0; v < vectors; v++) store(y + r * plane_y + v * LANES, sums[r][v]);
-}
-
-INLINE void product_rows(int rows, int inputs, struct weights w, const float *x, ptrdiff_t plane_x,
-                         const float *bias, float *y, ptrdiff_t plane_y, int floats, int add) {
-    int at = 0;
-    for (; at + TILE_VECTORS * LANES <= floats; at += TILE_VECTORS * LANES)
-        product_tile(rows, TILE_VECTORS, inputs, w, x + at, plane_x, bias, y + at, plane_y, add);
-    for (; at < floats; at += LANES)
-        product_tile(rows, 1, inputs, w, x + at, plane_x, bias, y + at, plane_y, add);
-}
-
 /* y = w x + bias, or y += w x where `add`; maps of outputs and inputs planes. */
-static void product(int outputs, int inputs, struct weights w, const float *x, ptrdiff_t plane_x, const float *bias,
-                    float *y, ptrdiff_t plane_y, int floats, int add) {
-    /* A panel of the inputs stays in the nearest cache while all outputs are computed from it. */
-    enum { PANEL = 4 * TILE_VECTORS * LANES };
-    for (int from = 0; from < floats; from += PANEL) {
-        int part = floats - from < PANEL ? floats - from : PANEL;
-        int o = 0;
-#define ROWS(n)                                                                                                        \
-    for (; outputs - o >= (n); o += (n)) {                                                                             \
-        struct weights here = {w.at + o * w.row, w.row, w.column};                                                     \
-        product_rows((n), inputs, here, x + from, plane_x, bias ? bias + o : NULL,                        \
-                     y + o * plane_y + from, plane_y, part, add);                                                      \
-    }
-        ROWS(TILE_ROWS) ROWS(4) ROWS(2) ROWS(1)
-#undef ROWS
-    }
-}
-
-INLINE void outer_tile(int rows, int columns, int floats, const float *dy, ptrdiff_t plane_y, const float *x,
-                       ptrdiff_t plane_x, float *dw, ptrdiff_t row) {
-    vec sums[OUTER_ROWS][OUTER_COLUMNS];
-#pragma unroll
-    for (int r = 0; r < rows; r++)
-#pragma unroll
-        for (int c = 0; c < columns; c++) sums[r][c] = splat(0);
-    for (int at = 0; at < floats; at += LANES) {
-        vec in[OUTER_COLUMNS];
-#pragma unroll
-        for (int c = 0; c < columns; c++) in[c] = load(x + c * plane_x + at);
-#pragma unroll
-        for (int r = 0; r < rows; r++) {
-            vec d = load(dy + r * plane_y + at);
-#pragma unroll
-            for (int c = 0; c < columns; c++) sums[r][c] += d * in[c];
-        }
-    }
-#pragma unroll
-    for (int r = 0; r < rows; r++)
-#pragma unroll
-        for (int c = 0; c < columns; c++) dw[r * row + c] += sum_of(sums[r][c]);
-}
-
-INLINE void outer_rows(int rows, int inputs, int floats, const float *dy, ptrdiff_t plane_y, const float *x,
-                       ptrdiff_t plane_x, float *dw, ptrdiff_t row) {
-    int c = 0;
-#define COLUMNS(n)                                                                                                     \
-    for (; inputs - c >= (n); c += (n))                                                                                \
-        outer_tile(rows, (n), floats, dy, plane_y, x + c * plane_x, plane_x, dw + c, row);
-    COLUMNS(OUTER_COLUMNS) COLUMNS(2) COLUMNS(1)
-#undef COLUMNS
-}
+void product(int outputs, int inputs, struct weights w, const float *x, ptrdiff_t plane_x, const float *bias, float *y,
+             ptrdiff_t plane_y, int floats, int add);
 
 /* dw += dy x^T: the gradient of a matrix from that of its product. `row` floats from one output's weights to the next. */
-static void outer(int outputs, int inputs, const float *dy, ptrdiff_t plane_y, const float *x, ptrdiff_t plane_x,
-                  float *dw, ptrdiff_t row, int floats) {
-    enum { PART = 64 * LANES };
-    for (int from = 0; from < floats; from += PART) {
-        int part = floats - from < PART ? floats - from : PART;
-        int o = 0;
-#define ROWS(n)                                                                                                        \
-    for (; outputs - o >= (n); o += (n))                                                                               \
-        outer_rows((n), inputs, part, dy + o * plane_y + from, plane_y, x + from, plane_x, dw + o * row, row);
-        ROWS(OUTER_ROWS) ROWS(2) ROWS(1)
-#undef ROWS
-    }
-}
+void outer(int outputs, int inputs, const float *dy, ptrdiff_t plane_y, const float *x, ptrdiff_t plane_x, float *dw,
+           ptrdiff_t row, int floats);
 
 /* --- activations -------------------------------------------------------------------------------------------------- */
 
@@ -183,7 +96,7 @@ INLINE void prelu_back(const float *dy, const float *z, float slope, float *dz, 
 INLINE void correlate(int taps, const float *weights, const int *offset, const float *x, float bias, float *y, int n) {
     for (int i = 0; i < n; i += 4 * LANES) {
         vec s0 = splat(bias), s1 = s0, s2 = s0, s3 = s0;
-#pragma unroll
+        UNROLL
         for (int t = 0; t < taps; t++) {
             vec w = splat(weights[t]);
             const float *p = x + i + offset[t];
@@ -195,20 +108,20 @@ INLINE void correlate(int taps, const float *weights, const int *offset, const f
 
 INLINE void correlate_back_some(int taps, const float *d, const float *x, const int *offset, float *dw, int n) {
     vec sums[TAPS];
-#pragma unroll
+    UNROLL
     for (int t = 0; t < taps; t++) sums[t] = splat(0);
     for (int i = 0; i < n; i += LANES) {
         vec v = load(d + i);
-#pragma unroll
+        UNROLL
         for (int t = 0; t < taps; t++) sums[t] += v * load(x + i + offset[t]);
     }
-#pragma unroll
+    UNROLL
     for (int t = 0; t < taps; t++) dw[t] += sum_of(sums[t]);
 }
 
 /* dw[t] += sum of d x over all places, x read at offset[t]. */
 INLINE void correlate_back(int taps, const float *d, const float *x, const int *offset, float *dw, int n) {
-#pragma unroll
+    UNROLL
     for (int t = 0; t < taps; t += TAPS)
         correlate_back_some(taps - t < TAPS ? taps - t : TAPS, d, x, offset + t, dw + t, n);
 }
