@@ -91,7 +91,7 @@ class Excitation(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widen, depthwise, excite, narrow: (n, inputs, h, w) -> (n, outputs, h/stride, w/stride)."""
+    """Widen, depthwise, excite, narrow, as in figure 4: (n, inputs, h, w) -> (n, outputs, h/stride, w/stride)."""
 
     def __init__(self, inputs: int, row: Bottleneck) -> None:
         super().__init__()
@@ -99,10 +99,11 @@ class InvertedResidual(nn.Module):
         layers: list[nn.Module] = []
         if row.expanded != inputs:
             layers += [conv_norm(inputs, row.expanded), activation(row.act)]
-        layers.append(conv_norm(row.expanded, row.expanded, row.kernel, row.stride, row.dilation, row.expanded))
+        depthwise = conv_norm(row.expanded, row.expanded, row.kernel, row.stride, row.dilation, row.expanded)
+        layers += [depthwise, activation(row.act)]
         if row.excited:
             layers.append(Excitation(row.expanded))
-        self.layers = nn.Sequential(*layers, activation(row.act), conv_norm(row.expanded, row.outputs))
+        self.layers = nn.Sequential(*layers, conv_norm(row.expanded, row.outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.layers(x)
