@@ -19,7 +19,7 @@ from sinet.nets.checkpoints import load_network
 from sinet.runtime.catalog import MODELS_DIR
 
 Triple = tuple[float, float, float]
-DEFAULT = "portrait-10"
+DEFAULT = "portrait-5"
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,8 @@ class Source:
 
 SOURCES = [
     Source(
-        name="portrait-10",
-        summary="close portraits, half and full bodies, scenes, and knows an empty room; the default",
-        checkpoint="portrait-10.safetensors",
-        side=320,
-        mean=(102.890434, 111.25247, 126.91212),
-        std=(62.93292, 62.82138, 66.355705),
-        licence="MIT",
-        origin="portrait-5 trained on here (recipes/portrait-7.toml, -8, -9) and blended with portrait-wide",
-    ),
-    Source(
         name="portrait-5",
-        summary="the default before portrait-10: a little behind in scenes, more marks where nobody is",
+        summary="close portraits, half and full bodies, and knows an empty room; the default",
         checkpoint="portrait-5.safetensors",
         side=320,
         mean=(102.890434, 111.25247, 126.91212),
