@@ -229,8 +229,6 @@ EXPORT void sinet_train_close(struct trainer *t) {
 
 EXPORT size_t sinet_train_parameters(const struct trainer *t) { return t->parameters; }
 
-EXPORT size_t sinet_train_bytes(const struct trainer *t) { return t->size; }
-
 /* The difference of the two classes' logits, height x width, of an image of 3 x height x width. */
 EXPORT void sinet_train_answer(struct trainer *t, const float *weights, const float *image, float *answer) {
     unsigned before = flush_subnormals();

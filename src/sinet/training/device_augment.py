@@ -20,9 +20,8 @@ from sinet.core.metrics import IGNORED, PERSON
 from sinet.core.spec import PreprocessSpec
 from sinet.core.types import Size
 from sinet.data.augment import LUMA, Colouring, Placing, draw_colouring, draw_placing
-from sinet.data.paste import paste_person
 from sinet.data.pool import Pool, Sample
-from sinet.training.loader import AHEAD, Part
+from sinet.training.loader import AHEAD, Part, pick
 from sinet.training.losses import IGNORE
 from sinet.training.recipe import Recipe
 from sinet.training.stages import stage_of
@@ -79,15 +78,8 @@ class DevicePools:
 
 def choose(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> Choice:
     """One place of a batch, as `sinet.training.loader.draw_sample` fills it. A person is pasted on the CPU."""
-    number = int(rng.choice(len(pools), p=[pool.share for pool in pools]))
-    pool = pools[number]
-    index = int(rng.integers(len(pool.samples)))
-    sample, made = pool.samples[index], None
-    scenes = [other for other in pools if not other.people]
-    if pool.people and scenes and rng.random() < recipe.augment.paste:
-        scene = scenes[int(rng.integers(len(scenes)))]
-        behind = scene.samples[int(rng.integers(len(scene.samples)))]
-        sample = made = paste_person(sample, behind, recipe.augment, rng)
+    number, index, made = pick(pools, recipe, rng)
+    sample = made or pools[number].samples[index]
     placing = draw_placing((int(sample.label.shape[0]), int(sample.label.shape[1])), recipe.augment, rng)
     return Choice(number, index, made, placing, draw_colouring(recipe.augment, rng))
 

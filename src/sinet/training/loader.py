@@ -28,13 +28,27 @@ _CLASSES = np.zeros(256, np.int64)
 _CLASSES[PERSON], _CLASSES[IGNORED] = 1, IGNORE
 
 
+def pick(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> tuple[int, int, Sample | None]:
+    """Which picture of the mix is next.
+
+    Returns:
+        The number of its pool, its own in there, and, where chance pastes its person over a scene, what comes of it.
+    """
+    number = int(rng.choice(len(pools), p=[pool.share for pool in pools]))
+    pool = pools[number]
+    index = int(rng.integers(len(pool.samples)))
+    scenes = [other for other in pools if not other.people]
+    if not (pool.people and scenes and rng.random() < recipe.augment.paste):
+        return number, index, None
+    scene = scenes[int(rng.integers(len(scenes)))]
+    behind = scene.samples[int(rng.integers(len(scene.samples)))]
+    return number, index, paste_person(pool.samples[index], behind, recipe.augment, rng)
+
+
 def draw_sample(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> Sample:
     """One picture of the mix, augmented, at the input size."""
-    pool = pools[int(rng.choice(len(pools), p=[pool.share for pool in pools]))]
-    sample = _any(pool, rng)
-    scenes = [other for other in pools if not other.people]
-    if pool.people and scenes and rng.random() < recipe.augment.paste:
-        sample = paste_person(sample, _any(scenes[int(rng.integers(len(scenes)))], rng), recipe.augment, rng)
+    number, index, pasted = pick(pools, recipe, rng)
+    sample = pasted or pools[number].samples[index]
     if recipe.paper_augment is not None:
         return augment_as_paper(sample, recipe.paper_augment, recipe.preprocess.size, rng)
     return augment(sample, recipe.augment, recipe.preprocess.size, rng)
@@ -84,7 +98,3 @@ def batches(
 def classes(label: Label) -> np.ndarray:
     """A label of 255, 0 and 128 as int64 classes 1, 0 and `IGNORE`."""
     return _CLASSES.take(label, mode="clip")
-
-
-def _any(pool: Pool, rng: Generator) -> Sample:
-    return pool.samples[int(rng.integers(len(pool.samples)))]

@@ -294,7 +294,7 @@ def train(
     if machine.first:
         _forget_after(run.step, curves)
     # The first alone has the curves; where machines share no folder, or one is quicker, others would go on without it.
-    is_over = machine.says(machine.first and _out_of_patience(recipe.schedule.patience, curves))
+    is_over = machine.any_says(machine.first and _out_of_patience(recipe.schedule.patience, curves))
     begun = time.monotonic()
     part = Part(machine.rank, machine.processes)
     drawn = (
@@ -332,7 +332,7 @@ def train(
         if progress is None:
             continue
         if measure:
-            is_over = machine.says(machine.first and _out_of_patience(recipe.schedule.patience, curves))
+            is_over = machine.any_says(machine.first and _out_of_patience(recipe.schedule.patience, curves))
         yield progress
         losses, begun = [], time.monotonic()
     if run.stage.keeps_best and run.best is not None:

@@ -185,10 +185,6 @@ class Machine:
         assert isinstance(reduced, Tensor)
         return reduced.item()
 
-    def says(self, value: bool) -> bool:
-        """What the first process says, to all of them; the others say False. All wait for it."""
-        return self.mean(torch.tensor(float(value), device=self.device)) > 0
-
     def any_says(self, value: bool) -> bool:
         """Whether any process says so. All wait for it; where there is one, nothing is asked of the device."""
         return value if self.processes == 1 else self.mean(torch.tensor(float(value), device=self.device)) > 0
