@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from sinet.core.errors import ModelError, ShapeError, SpecError
-from sinet.core.records import to_plain
-from sinet.training.recipe import load_recipe, recipe_from_plain
+pytest.importorskip("torch")
+
+from sinet.core.errors import ModelError, ShapeError, SpecError  # noqa: E402
+from sinet.core.records import to_plain  # noqa: E402
+from sinet.training.recipe import load_recipe, recipe_from_plain  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
