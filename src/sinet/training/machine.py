@@ -17,6 +17,7 @@ from sinet.nets.registry import find_network
 from sinet.nets.sinet import SINet
 from sinet.training.engine import EngineStep
 from sinet.training.losses import segmentation_loss
+from sinet.training.memory import keep_freed_memory
 from sinet.training.recipe import Recipe
 from sinet.training.synced import synchronise
 
@@ -62,6 +63,7 @@ class Machine:
     ) -> None:
         # The community's weights hold values whose products are denormal, which cost a CPU ten times the time.
         torch.set_flush_denormal(True)
+        keep_freed_memory()
         if threads is not None:
             torch.set_num_threads(threads)
         several = devices * nodes > 1
