@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from sinet.core.errors import ModelError, ShapeError, SpecError  # noqa: E402
-from sinet.core.records import to_plain  # noqa: E402
-from sinet.training.recipe import load_recipe, recipe_from_plain  # noqa: E402
+from sinet.core.errors import ModelError, ShapeError, SpecError
+from sinet.core.records import to_plain
+from sinet.training.recipe import load_recipe, recipe_from_plain
 
 pytestmark = pytest.mark.torch
 
