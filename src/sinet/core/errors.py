@@ -8,6 +8,7 @@ SinetError
 ├── EngineError       the engine's library cannot be loaded, or refuses what it is given
 ├── OutputError       a result cannot be written
 ├── LabelError        a label does not fit its picture
+├── StageError        a stage of a film's loop failed; the message names the stage and the frame
 ├── WorkerError       a process or a machine that shares the work is gone
 └── MissingExtraError an optional part is not installed; the message is the command that installs it
 
@@ -53,6 +54,10 @@ class OutputError(SinetError):
 
 class LabelError(SinetError):
     """A label does not fit its picture."""
+
+
+class StageError(SinetError):
+    """A stage of a film's loop failed: reading, cutting or writing; the message names the stage and the frame."""
 
 
 class WorkerError(SinetError):
