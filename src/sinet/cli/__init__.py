@@ -12,6 +12,7 @@ import click
 
 VERBS = {
     "cut": "Cut the person out of photos.",
+    "video": "Blur or replace the background of films.",
     "models": "List the models in the package.",
     "info": "Show what a model expects and what it costs.",
     "eval": "Measure a model on labelled pictures.",

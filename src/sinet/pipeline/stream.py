@@ -97,6 +97,12 @@ class Stream:
         return self._film.info
 
     @property
+    def notes(self) -> list[str]:
+        """What was wrong with the film, a sentence each."""
+        lost = self._film.damaged
+        return [f"{lost} packets were damaged and are left out"] if lost else []
+
+    @property
     def state(self) -> MattingState:
         """What is remembered after the last frame."""
         return self._looks.state
