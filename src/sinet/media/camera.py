@@ -166,7 +166,10 @@ class Camera:
         while True:
             begun, count = time.monotonic(), 0
             for frame in self._container.decode(self._container.streams.video[0]):
-                late = count / self.rate if frame.pts is None else float(frame.pts * frame.time_base)
+                if frame.pts is None or frame.time_base is None:
+                    late = count / self.rate
+                else:
+                    late = float(frame.pts * frame.time_base)
                 count += 1
                 if self._stopping.wait(max(0.0, begun + late - time.monotonic())):
                     return
