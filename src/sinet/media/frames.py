@@ -1,10 +1,13 @@
 """Between PyAV's frames and `Yuv420`: planes are shared where the formats are the same, and converted where not."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sinet.core.errors import MissingExtraError
+from sinet.core.types import Rgb8, Size
 from sinet.core.yuv import Matrix, Yuv420
 
 if TYPE_CHECKING:
@@ -19,6 +22,16 @@ _LIMITED, _FULL = 1, 2
 
 _SHARED = {"yuv420p": False, "yuvj420p": True, "nv12": False}
 """Formats whose planes are handed on as they are -> whether their very name says full range."""
+
+
+def need_av(what: str) -> None:
+    """Refuse to go on without PyAV.
+
+    Raises:
+        MissingExtraError: saying what needs it.
+    """
+    if find_spec("av") is None:
+        raise MissingExtraError(what, "video")
 
 
 def yuv_of_frame(frame: "av.VideoFrame", matrix: Matrix = "bt601") -> Yuv420:
@@ -91,3 +104,17 @@ def limited_601(yuv: Yuv420) -> Yuv420:
         return yuv
     frame = frame_of_yuv(yuv)
     return yuv_of_frame(_scaled(frame, "yuv420p", frame.color_range, _LIMITED, colours=_CODE_OF_MATRIX["bt601"]))
+
+
+def rgb_of_yuv(yuv: Yuv420, size: Size) -> Rgb8:
+    """Red, green and blue of a frame, at another size (height, width), quickly: for looking at, not for measuring.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    from av.video.reformatter import VideoReformatter
+
+    frame = VideoReformatter().reformat(
+        frame_of_yuv(yuv), size[1], size[0], "rgb24", interpolation="FAST_BILINEAR", threads=1
+    )
+    return _plane(frame, 0, (size[0], 3 * size[1])).reshape(*size, 3)
