@@ -49,6 +49,13 @@ def list_cameras() -> list[tuple[str, str]]:
     return [(device.name, device.description) for device in found]
 
 
+def forbidden_camera() -> str | None:
+    """A video device that this user may not open, or None; known on Linux alone."""
+    if sys.platform != "linux":
+        return None
+    return next((device.path for device in v4l2.devices() if not device.allowed), None)
+
+
 def device_of(device: str | int) -> str:
     """What to open: `/dev/video0` for 0 on Linux; a name, a film's path and `synthetic` as they are.
 

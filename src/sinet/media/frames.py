@@ -45,25 +45,32 @@ def yuv_of_frame(frame: "av.VideoFrame", matrix: Matrix = "bt601") -> Yuv420:
         matrix: what holds where the frame does not say. Cameras mean BT.601 (V4L2's rule for sRGB pictures).
 
     Returns:
-        Planes (H, W) and two of ((H + 1) // 2, (W + 1) // 2) uint8, which keep the frame's memory alive.
+        Read-only planes, (H, W) and two of ((H + 1) // 2, (W + 1) // 2) uint8, which keep the frame's memory alive.
     """
-    if frame.format.name not in _SHARED:
+    # Some drivers store pictures from the bottom up.
+    if frame.format.name not in _SHARED or any(plane.line_size < 0 for plane in frame.planes):
         frame = _to_420(frame, matrix)
     matrix = _MATRIX_OF_CODE.get(frame.colorspace, matrix)
     full_range = _SHARED[frame.format.name] or frame.color_range == _FULL
     height, width = frame.height, frame.width
     half = ((height + 1) // 2, (width + 1) // 2)
-    y = _plane(frame, 0, (height, width))
+    y = _view(frame, 0, (height, width))
     if frame.format.name == "nv12":
-        both = _plane(frame, 1, (half[0], 2 * half[1]))
+        both = _view(frame, 1, (half[0], 2 * half[1]))
         return Yuv420(y, both[:, ::2], both[:, 1::2], matrix, full_range)
-    return Yuv420(y, _plane(frame, 1, half), _plane(frame, 2, half), matrix, full_range)
+    return Yuv420(y, _view(frame, 1, half), _view(frame, 2, half), matrix, full_range)
 
 
 def _plane(frame: "av.VideoFrame", index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     plane = frame.planes[index]
     rows = np.frombuffer(cast("memoryview[int]", plane), np.uint8).reshape(-1, plane.line_size)
     return rows[: size[0], : size[1]]
+
+
+def _view(frame: "av.VideoFrame", index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    rows = _plane(frame, index, size)
+    rows.flags.writeable = False  # a decoder may still predict later frames from it
+    return rows
 
 
 def _to_420(frame: "av.VideoFrame", matrix: Matrix) -> "av.VideoFrame":

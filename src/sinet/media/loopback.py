@@ -14,7 +14,7 @@ from sinet.core.errors import OutputError
 from sinet.core.types import Size
 from sinet.core.yuv import Yuv420
 from sinet.media import v4l2
-from sinet.media.capture import GROUP_COMMAND
+from sinet.media.capture import GROUP_COMMAND, forbidden_camera
 from sinet.media.frames import limited_601
 
 LOAD_COMMAND = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=sinet"
@@ -66,9 +66,8 @@ def find_loopback(name: str | None) -> str:
     found = [device for device in loopbacks() if name in (None, "", device.name)]
     if found:
         return found[0].path
-    forbidden = next((device for device in v4l2.devices() if not device.allowed), None)
-    if forbidden is not None:
-        raise OutputError(f"you may not open {forbidden.path}; run: {GROUP_COMMAND} and log in again")
+    if (forbidden := forbidden_camera()) is not None:
+        raise OutputError(f"you may not open {forbidden}; run: {GROUP_COMMAND} and log in again")
     what = f"no virtual camera {name!r}" if name else "no virtual camera that is free"
     raise OutputError(f"there is {what}; run: {install_command()}")
 
