@@ -240,7 +240,8 @@ def test_the_verb_opens_and_closes_all(
 
     monkeypatch.setattr("sinet.media.preview.Preview", lambda title: window)
     monkeypatch.setattr("sinet.media.virtual_camera.open_virtual_camera", open_virtual_camera)
-    words = "camera --device synthetic --size 64x48 --rate 50 --background white --threads 2 --virtual".split()
+    options = {"device": "synthetic", "size": "64x48", "rate": "50", "background": "white", "threads": "2"}
+    words = ["camera", *(f"--{name}={value}" for name, value in options.items()), "--virtual"]
     assert run(words) == 0
     assert effect.texts == ["white None 2"]
     assert asked == [(None, (48, 64), 50)]
@@ -248,7 +249,7 @@ def test_the_verb_opens_and_closes_all(
     assert (window.open, virtual.closed, effect.closed) == (False, True, True)
     said = capsys.readouterr().err.splitlines()
     assert said[:2] == ["synthetic: 64x48, 50 pictures/s", "other programs find it as /dev/video9"]
-    assert run([*words, "/dev/video5", "--no-preview", "--device", "nowhere"]) == 2
+    assert run([*words, "/dev/video5", "--no-preview", "--device=nowhere"]) == 2
     assert "there is no camera nowhere" in capsys.readouterr().err
 
 

@@ -44,7 +44,7 @@ class FakeKernel:
 
     def ioctl(self, descriptor: int, request: int, answer: Any, mutate: bool) -> int:
         assert mutate
-        name = Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
         number = int(name.removeprefix("video"))
         if (code := self.refuse.get((number, request))) is not None:
             raise OSError(code, os.strerror(code))

@@ -102,5 +102,5 @@ def test_without_a_screen_or_tk_one_sentence_says_so(monkeypatch: pytest.MonkeyP
             with pytest.raises(OutputError, match=r"no window can be opened .*--no-preview"):
                 Preview("a test")
     monkeypatch.setitem(sys.modules, "tkinter", None)
-    with pytest.raises(OutputError, match="needs Tk, .*sudo apt install python3-tk"):
+    with pytest.raises(OutputError, match=r"needs Tk, .*sudo apt install python3-tk"):
         Preview("a test")

@@ -129,7 +129,7 @@ def test_what_is_missing_is_said_with_the_command(kernel: FakeKernel, monkeypatc
     monkeypatch.setattr(loopback, "_module_is_there", lambda: True)
     with pytest.raises(OutputError, match="no virtual camera 'mine'; run: sudo modprobe v4l2loopback"):
         open_virtual_camera("mine", SIZE, 30)
-    with pytest.raises(OutputError, match="no video device .*video9; run: sudo modprobe"):
+    with pytest.raises(OutputError, match=r"no video device .*video9; run: sudo modprobe"):
         open_virtual_camera("9", SIZE, 30)
     kernel.add(0, "Webcam", CAPTURE)
     with pytest.raises(OutputError, match="is a camera, or a virtual one that another program feeds"):
@@ -237,7 +237,7 @@ def test_elsewhere_obs_shows_the_frames(monkeypatch: pytest.MonkeyPatch) -> None
     assert (camera.device, fake.opened, camera.watched()) == ("OBS Virtual Camera", (8, 6, 25, "I420"), None)
     assert fake.sent == [b"".join(plane.tobytes() for plane in (shown.y, shown.u, shown.v))]
     camera.close()
-    with pytest.raises(OutputError, match="could not be started\\); install OBS Studio"):
+    with pytest.raises(OutputError, match=r"could not be started\); install OBS Studio"):
         ObsCamera("none", SIZE, 25)
     monkeypatch.setattr("sinet.media.virtual_camera.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"GPL 2.*pip install 'sinet\[obs-camera\]'"):

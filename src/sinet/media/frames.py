@@ -1,5 +1,7 @@
 """Between PyAV's frames and `Yuv420`: planes are shared where the formats are the same, and converted where not."""
 
+import threading
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +14,7 @@ from sinet.core.yuv import Matrix, Yuv420
 
 if TYPE_CHECKING:
     import av
+    from av.video.reformatter import VideoReformatter
 
 _MATRIX_OF_CODE: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
 """ITU-T H.273's code of a matrix -> its name."""
@@ -82,14 +85,37 @@ def _to_420(frame: "av.VideoFrame", matrix: Matrix) -> "av.VideoFrame":
 
 
 def _scaled(
-    frame: "av.VideoFrame", name: str, source: int, target: int, *, colours: int | None = None
+    frame: "av.VideoFrame",
+    name: str,
+    source: int,
+    target: int,
+    *,
+    colours: int | None = None,
+    size: Size | None = None,
 ) -> "av.VideoFrame":
-    """Convert, each frame with a converter of its own: frames of one camera may change their format."""
+    height, width = size or (frame.height, frame.width)
+    form = (frame.format.name, frame.height, frame.width, frame.colorspace)
+    converter = _converter(threading.get_ident(), *form, name, height, width, source, target, colours)
+    flags = "FAST_BILINEAR" if size else "BILINEAR"
+    return converter.reformat(
+        frame,
+        width,
+        height,
+        name,
+        interpolation=flags,
+        src_color_range=source,
+        dst_color_range=target,
+        dst_colorspace=colours,
+        threads=1,
+    )
+
+
+@lru_cache(maxsize=16)
+def _converter(*_: int | str | None) -> "VideoReformatter":
+    """One converter for each thread and kind of conversion: to set one up takes longer than to convert a frame."""
     from av.video.reformatter import VideoReformatter
 
-    return VideoReformatter().reformat(
-        frame, format=name, src_color_range=source, dst_color_range=target, dst_colorspace=colours, threads=1
-    )
+    return VideoReformatter()
 
 
 def frame_of_yuv(yuv: Yuv420) -> "av.VideoFrame":
@@ -119,9 +145,6 @@ def rgb_of_yuv(yuv: Yuv420, size: Size) -> Rgb8:
     Returns:
         (height, width, 3) uint8.
     """
-    from av.video.reformatter import VideoReformatter
-
-    frame = VideoReformatter().reformat(
-        frame_of_yuv(yuv), size[1], size[0], "rgb24", interpolation="FAST_BILINEAR", threads=1
-    )
-    return _plane(frame, 0, (size[0], 3 * size[1])).reshape(*size, 3)
+    frame = frame_of_yuv(yuv)
+    shown = _scaled(frame, "rgb24", frame.color_range, _FULL, size=size)
+    return _plane(shown, 0, (size[0], 3 * size[1])).reshape(*size, 3)
