@@ -100,5 +100,5 @@ $(VENV)/.report: $(VENV)/.created pyproject.toml
 $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "==> installing sinet, its extras and the development tools (some minutes, once)"
 	@$(PIP) install 'pip>=25.1'
-	@$(PIP) install --constraint constraints.txt --editable '.[cluster,data,heic,litert,onnx,openvino,export,tensorboard]' --group dev --group docs
+	@$(PIP) install --constraint constraints.txt --editable '.[cluster,data,heic,litert,onnx,openvino,export,tensorboard,video]' --group dev --group docs
 	@touch $(VENV)/.base $@

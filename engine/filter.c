@@ -447,6 +447,48 @@ static void guided_alpha(struct source rgb, struct grid coefficients, float low,
     }
 }
 
+/* Chroma of a row as wide as luma: U, then V. */
+struct wide_chroma {
+    uint8_t u[STRIP + ROOM], v[STRIP + ROOM];
+};
+
+RARE void widen_chroma(const struct source *chroma, int swapped, ptrdiff_t row, ptrdiff_t left, ptrdiff_t columns,
+                       struct wide_chroma *wide) {
+    int step = chroma->channels;
+    const uint8_t *first = bytes_of(chroma[0], row) + left / 2 * step;
+    const uint8_t *second = step == 2 ? first + 1 : bytes_of(chroma[1], row) + left / 2;
+    const uint8_t *u = swapped ? second : first, *v = swapped ? first : second;
+    for (ptrdiff_t x = 0; x < columns; x += 2) {
+        wide->u[x] = wide->u[x + 1] = u[x / 2 * step];
+        wide->v[x] = wide->v[x + 1] = v[x / 2 * step];
+    }
+}
+
+/* The same for a video frame, colours being its codes; alpha as bytes. */
+static void guided_alpha_yuv(struct source luma, const struct source *chroma, int swapped, struct grid coefficients,
+                             float low, float high, struct target alpha, float *scratch) {
+    struct enlarger e = open_enlarger(coefficients, COEFFICIENTS, luma.height, luma.width, scratch);
+    struct wide_chroma wide;
+    float gain = 255 / (high - low), shift = -low * gain, slope = gain / 255;
+    for (ptrdiff_t left = 0; left < luma.width; left += STRIP) {
+        ptrdiff_t columns = lesser(STRIP, luma.width - left);
+        begin_strip(&e, left, columns);
+        for (ptrdiff_t y = 0; y < luma.height; y++) {
+            struct between b = rows_around(&e, y, columns);
+            const uint8_t *seen = bytes_of(luma, y) + left;
+            uint8_t *row = (uint8_t *)alpha.data + y * alpha.stride + left;
+            if (!(y & 1)) widen_chroma(chroma, swapped, y / 2, left, columns, &wide);
+            for (ptrdiff_t x = 0; x < columns; x += LANES) {
+                vf fitted = enlarged(b, 0, x) * load_bytes(seen + x, columns - x);
+                fitted += enlarged(b, 1, x) * load_bytes(wide.u + x, columns - x);
+                fitted += enlarged(b, 2, x) * load_bytes(wide.v + x, columns - x);
+                vf cut = within(fitted * slope + (enlarged(b, 3, x) * gain + shift), 0, 255);
+                store_bytes(row + x, cut + 0.5f, columns - x);
+            }
+        }
+    }
+}
+
 /* --- the person's own colours ------------------------------------------------------------------------------------- */
 
 static int64_t local_colours_floats(int height, int width, int radius) {

@@ -8,6 +8,7 @@
 #include "resize.c"
 #include "blend.c"
 #include "filter.c"
+#include "motion.c"
 #include "png.c"
 #endif
 
@@ -54,11 +55,14 @@ const struct kernels NAMED(kernels_, SINET_ISA) = {
     .guided_fit = guided_fit,
     .enlarger_floats = enlarger_floats,
     .guided_alpha = guided_alpha,
+    .guided_alpha_yuv = guided_alpha_yuv,
     .local_colours_floats = local_colours_floats,
     .local_colours = local_colours,
     .clean_colours = clean_colours,
     .shrink = shrink,
     .lay_over = lay_over,
+    .follow = follow,
+    .move_blocks = move_blocks,
     .png_copy = png_copy,
     .png_filter = png_filter,
     .png_sum = png_sum,

@@ -76,6 +76,9 @@ struct kernels {
     int64_t (*enlarger_floats)(void);
     void (*guided_alpha)(struct source rgb, struct grid coefficients, float low, float high, int bytes,
                          struct target alpha, float *scratch);
+    /* chroma: as for resize_yuv; alpha as bytes; scratch as for guided_alpha */
+    void (*guided_alpha_yuv)(struct source luma, const struct source *chroma, int swapped, struct grid coefficients,
+                             float low, float high, struct target alpha, float *scratch);
     int64_t (*local_colours_floats)(int height, int width, int radius);
     void (*local_colours)(struct source rgb, struct source alpha, struct windows windows, float *colours,
                           float *scratch);
@@ -84,6 +87,9 @@ struct kernels {
     void (*shrink)(struct source image, int factor, struct target made, uint32_t *scratch);
     void (*lay_over)(struct source foreground, struct grid background, struct source alpha, int bytes,
                      struct target made, float *scratch);
+    /* motion.c; two int8_t for each block */
+    void (*follow)(struct source before, struct source now, int8_t *vectors);
+    void (*move_blocks)(struct source before, const int8_t *vectors, int bytes, struct target made);
     /* png.c; rows have room for a vector on both sides */
     void (*png_copy)(const uint8_t *pixels, ptrdiff_t bytes, int channels, uint8_t *row);
     void (*png_filter)(const uint8_t *row, const uint8_t *above, ptrdiff_t bytes, int channels, uint8_t *filtered);

@@ -123,6 +123,13 @@ static struct chroma chroma_of(const struct sinet_yuv420 *frame) {
     return (struct chroma){{swapped ? frame->v : frame->u, 0}, 1, 2, swapped};
 }
 
+/* As the kernels read them, of a frame that fits. */
+static void chroma_sources(const struct chroma *chroma, const struct sinet_yuv420 *frame, int height, int width,
+                           struct source sources[2]) {
+    for (int i = 0; i < 2; i++)
+        sources[i] = source_of(chroma->plane[i], frame->uv_stride, (height + 1) / 2, (width + 1) / 2, chroma->channels);
+}
+
 /* repeat: strides of 0 are well, too. */
 static int frame_fits(const struct sinet_yuv420 *frame, int height, int width, int repeat) {
     if (!frame || !frame->u || !frame->v || !side_fits(height) || !side_fits(width)) return 0;
@@ -172,8 +179,7 @@ int sinet_resize_yuv420(int isa, const struct sinet_yuv420 *frame, int height, i
     if (error) return error;
     struct chroma chroma = chroma_of(frame);
     struct source sources[2];
-    for (int i = 0; i < 2; i++)
-        sources[i] = source_of(chroma.plane[i], frame->uv_stride, (height + 1) / 2, (width + 1) / 2, chroma.channels);
+    chroma_sources(&chroma, frame, height, width, sources);
     kernels->resize_yuv(source_of(frame->y, frame->y_stride, height, width, 1), sources, chroma.swapped,
                                   conversion_of(matrix, full_range),
                                   (struct planes){made, made_height, made_width, reversed, mean, std}, scratch);
@@ -351,6 +357,27 @@ int sinet_guided_alpha(int isa, const float *coefficients, int grid_height, int 
     return SINET_OK;
 }
 
+int sinet_guided_alpha_yuv420(int isa, const float *coefficients, int grid_height, int grid_width,
+                              const struct sinet_yuv420 *frame, int height, int width, float low, float high,
+                              uint8_t *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes) {
+    const struct kernels *kernels = find_pixel_kernels(isa);
+    int64_t needed = enlarge_needs(kernels);
+    if (needed < 0) return (int)needed;
+    if (!grid_fits(coefficients, grid_height, grid_width, height, width) || !frame_fits(frame, height, width, 0) ||
+        !rows_fit(made, made_stride, height, width, 1, BYTE) || !in_range(low, -10, 10) ||
+        !in_range(high, low + 1e-3f, 10))
+        return SINET_ERROR_ARGUMENT;
+    int error = memory_error(scratch, scratch_bytes, needed);
+    if (error) return error;
+    struct chroma chroma = chroma_of(frame);
+    struct source sources[2];
+    chroma_sources(&chroma, frame, height, width, sources);
+    kernels->guided_alpha_yuv(source_of(frame->y, frame->y_stride, height, width, 1), sources, chroma.swapped,
+                              (struct grid){coefficients, grid_height, grid_width}, low, high,
+                              (struct target){made, made_stride}, scratch);
+    return SINET_OK;
+}
+
 static int64_t local_colours_needs(const struct kernels *kernels, int height, int width, const int *radii, int windows) {
     int widest = 0;
     if (!kernels) return SINET_ERROR_ISA;
@@ -450,6 +477,32 @@ int sinet_lay_over(int isa, const uint8_t *foreground, ptrdiff_t foreground_stri
                                 (struct grid){background, grid_height, grid_width},
                                 source_of(alpha, alpha_stride, height, width, 1), alpha_bytes == 1,
                                 (struct target){made, made_stride}, scratch);
+    return SINET_OK;
+}
+
+/* ---- motion.c ---- */
+
+int sinet_follow(int isa, const uint8_t *before, ptrdiff_t before_stride, const uint8_t *now, ptrdiff_t now_stride,
+                 int height, int width, int8_t *vectors) {
+    const struct kernels *kernels = find_pixel_kernels(isa);
+    if (!kernels) return SINET_ERROR_ISA;
+    if (!rows_fit(before, before_stride, height, width, 1, BYTE) || !rows_fit(now, now_stride, height, width, 1, BYTE) ||
+        !vectors)
+        return SINET_ERROR_ARGUMENT;
+    kernels->follow(source_of(before, before_stride, height, width, 1), source_of(now, now_stride, height, width, 1),
+                    vectors);
+    return SINET_OK;
+}
+
+int sinet_move(int isa, const void *before, ptrdiff_t before_stride, int height, int width, const int8_t *vectors,
+               int bytes, void *made, ptrdiff_t made_stride) {
+    const struct kernels *kernels = find_pixel_kernels(isa);
+    if (!kernels) return SINET_ERROR_ISA;
+    if ((bytes != BYTE && bytes != FLOAT) || !rows_fit(before, before_stride, height, width, 1, bytes) ||
+        !rows_fit(made, made_stride, height, width, 1, bytes) || !vectors)
+        return SINET_ERROR_ARGUMENT;
+    kernels->move_blocks(source_of(before, before_stride, height, width, 1), vectors, bytes,
+                         (struct target){made, made_stride});
     return SINET_OK;
 }
 

@@ -125,6 +125,12 @@ SINET_API int sinet_guided_alpha(int isa, const float *coefficients, int grid_he
                                  void *made, ptrdiff_t made_stride, int made_bytes, void *scratch,
                                  size_t scratch_bytes);
 
+/* The same for a video frame, by a fit to its codes of y, u and v; alpha in 0..255 at the size of luma. Chroma speaks for
+ * the four pixels that it covers. */
+SINET_API int sinet_guided_alpha_yuv420(int isa, const float *coefficients, int grid_height, int grid_width,
+                                        const struct sinet_yuv420 *frame, int height, int width, float low, float high,
+                                        uint8_t *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes);
+
 /* Mean colours of the person and of the background around every pixel: 6 planes (red, green, blue of the one, then of the
  * other) of the picture's size, codes. Windows of each radius count by their trust. */
 SINET_API int64_t sinet_local_colours_scratch_size(int isa, int height, int width, const int *radii, int windows);
@@ -152,6 +158,22 @@ SINET_API int sinet_lay_over(int isa, const uint8_t *foreground, ptrdiff_t foreg
                              const float *background, int grid_height, int grid_width, const void *alpha,
                              ptrdiff_t alpha_stride, int alpha_bytes, int height, int width, uint8_t *made,
                              ptrdiff_t made_stride, void *scratch, size_t scratch_bytes);
+
+/* ---- motion.c ------------------------------------------------------------------------------------------------------
+ * A picture is cut into blocks of SINET_MOTION_BLOCK pixels a side, those at the right and lower border smaller; `vectors`
+ * are two numbers for each, row after row: how many rows further down and how many columns further right it lay in the
+ * picture before, at most SINET_MOTION_REACH either way. */
+
+enum { SINET_MOTION_BLOCK = 8, SINET_MOTION_REACH = 32 };
+
+/* Find the vectors of two pictures of height x width bytes; in: those of the picture before, or zeros. */
+SINET_API int sinet_follow(int isa, const uint8_t *before, ptrdiff_t before_stride, const uint8_t *now,
+                           ptrdiff_t now_stride, int height, int width, int8_t *vectors);
+
+/* A plane of the picture before, its blocks moved to where they are now. A value has 1 or 4 bytes; `made` must not overlap
+ * `before`. Vectors that lead out of the picture are cut. */
+SINET_API int sinet_move(int isa, const void *before, ptrdiff_t before_stride, int height, int width,
+                         const int8_t *vectors, int bytes, void *made, ptrdiff_t made_stride);
 
 /* ---- png.c, deflate.c ----------------------------------------------------------------------------------------------
  * The content of a PNG's IDAT chunk: rows of (height, width, channels) bytes, 1, 3 or 4 channels, by Paeth's filter,

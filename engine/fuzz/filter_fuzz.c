@@ -235,6 +235,61 @@ static void fuzz_lay_over(struct draw *d, int height, int width) {
     check_and_drop(&t, wild ? -1 : 1);
 }
 
+static void fuzz_guided_alpha_yuv(struct draw *d, int height, int width) {
+    int grid_height = draw(d, 1, height), grid_width = draw(d, 1, width), wild = seldom(d, 4), step = draw(d, 1, 2),
+        swapped = draw(d, 0, 1);
+    float low = (float)draw(d, -10, 5) / 8, high = low + (float)draw(d, 1, 20) / 16;
+    struct turns t = turns(d, height, width, 1, 9);
+    struct image y = image(d, height, width, 1), u = image(d, (height + 1) / 2, (width + 1) / 2 * step, 1), v = copy(&u);
+    float *coefficients = grid(d, 4, grid_height, grid_width, 1, wild);
+    int spoilt = t.spoilt;
+    uint32_t seed = draw_bytes(d, 2);
+    fill_bytes(&y, seed), fill_bytes(&u, seed + 1), fill_bytes(&v, seed + 2);
+    struct sinet_yuv420 frame = {y.first, u.first, v.first, y.stride, u.stride, SPOIL(1, step, 0)};
+    if (step == 2) frame.u = u.first + swapped, frame.v = u.first + !swapped;
+    for (int turn = 0; turn < TURNS; turn++) {
+        int64_t needed = sinet_enlarge_scratch_size(isa_of(&t, turn));
+        void *memory = scratch_of(turn, needed);
+        check_turn(&t,
+                   sinet_guided_alpha_yuv420(isa_of(&t, turn), SPOIL(2, coefficients, NULL),
+                                             SPOIL(3, grid_height, height + 1), grid_width, SPOIL(4, &frame, NULL),
+                                             SPOIL(5, height, 0), width, SPOIL(6, low, NAN), SPOIL(7, high, low),
+                                             SPOIL(8, t.made[turn].first, NULL), t.made[turn].stride, memory,
+                                             SPOIL(9, needed, needed - 1)),
+                   memory);
+    }
+    drop(&y), drop(&u), drop(&v), release(coefficients);
+    check_and_drop(&t, wild ? -1 : 1);
+}
+
+/* Vectors may be anything at all; all instruction sets find the same. */
+static void fuzz_motion(struct draw *d, int height, int width) {
+    int bytes = seldom(d, 2) ? 4 : 1, isa = draw(d, 0, sinet_best_isa()), spoilt = draw_spoilt(d, 8);
+    struct image before = image(d, height, width, 1), now = image(d, height, width, 1);
+    struct image plane = image(d, height, width, bytes), made = image(d, height, width, bytes), again = copy(&made);
+    size_t count = 2 * (size_t)((height + 7) / 8) * ((width + 7) / 8);
+    int8_t *vectors = block(count, 1), *plain = block(count, 1);
+    uint32_t seed = draw_bytes(d, 2);
+    fill_bytes(&before, seed), fill_bytes(&now, draw(d, 0, 1) ? seed : seed + 1), fill_bytes(&plane, seed + 2);
+    for (size_t i = 0; i < count; i++) vectors[i] = plain[i] = (int8_t)chance(&seed);
+    int answer = sinet_follow(SPOIL(1, isa, wrong_isa()), SPOIL(2, before.first, NULL), before.stride,
+                              SPOIL(3, now.first, NULL), now.stride, SPOIL(4, height, 0), width, vectors);
+    check(spoilt >= 1 && spoilt <= 4 ? answer < 0 : answer == SINET_OK);
+    if (!(spoilt >= 1 && spoilt <= 4)) {
+        check(!sinet_follow(0, before.first, before.stride, now.first, now.stride, height, width, plain));
+        check(!memcmp(vectors, plain, count));
+        for (size_t i = 0; i < count; i++) {
+            check(abs(vectors[i]) <= SINET_MOTION_REACH);
+            vectors[i] = (int8_t)chance(&seed);
+        }
+    }
+    answer = sinet_move(isa, SPOIL(5, plane.first, NULL), plane.stride, height, width, SPOIL(6, vectors, NULL),
+                        SPOIL(7, bytes, 2), made.first, SPOIL(8, made.stride, made.row - 1));
+    check(spoilt >= 5 ? answer < 0 : answer == SINET_OK);
+    if (spoilt >= 5) check(same(&made, &again));
+    drop(&before), drop(&now), drop(&plane), drop(&made), drop(&again), release(vectors), release(plain);
+}
+
 static void check_hostile_sizes(struct draw *d) {
     int isa = draw(d, 0, sinet_best_isa()), height = hostile(d), width = hostile(d), channels = draw(d, 0, 17);
     int radii[2] = {(int)hostile(d), (int)hostile(d)}, radius = radii[0], radius_good = radius >= 0;
@@ -252,10 +307,10 @@ static void check_hostile_sizes(struct draw *d) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static void (*const cases[])(struct draw *, int, int) = {
         fuzz_box_mean,      fuzz_guided_fit, fuzz_guided_alpha, fuzz_local_colours,
-        fuzz_clean_colours, fuzz_shrink,     fuzz_lay_over,
+        fuzz_clean_colours, fuzz_shrink,     fuzz_lay_over,     fuzz_guided_alpha_yuv, fuzz_motion,
     };
     struct draw d = {data, data + size};
-    int chosen = draw(&d, 0, 6), height, width;
+    int chosen = draw(&d, 0, 8), height, width;
     draw_sides(&d, &height, &width);
     cases[chosen](&d, height, width);
     check_hostile_sizes(&d);

@@ -18,6 +18,7 @@ from sinet.core import backdrop, foreground, guided, smoothing
 from sinet.core.errors import EngineError, ImageError, ShapeError
 from sinet.core.grid import grid_size
 from sinet.core.resample import resize_map, resize_rgb
+from sinet.core.yuv import Matrix, Yuv420, yuv_from_rgb
 from sinet.native import filter as native
 from sinet.native.library import best_isa, instruction_sets
 
@@ -107,6 +108,37 @@ def test_the_fit_applied(grid: tuple[int, int], size: tuple[int, int]) -> None:
     np.testing.assert_allclose(native.guided_alpha(fit, rgb), exact, atol=2e-6)
     bytes_off = native.guided_alpha8(fit, rgb) - (exact * 255 + 0.5).astype(np.uint8).astype(int)
     assert np.abs(bytes_off).max() <= 1
+
+
+@pytest.mark.parametrize("step", [1, 2, -2])
+@pytest.mark.parametrize(("grid", "size"), list(product(ODD[::3], [(1, 1), (41, 70), (33, 2101)])))
+def test_the_fit_applied_to_a_video_frame(grid: tuple[int, int], size: tuple[int, int], step: int) -> None:
+    size = (max(grid[0], size[0]), max(grid[1], size[1]))
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 256, size, np.uint8)
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    pairs = rng.integers(0, 256, (*half, 2), np.uint8)
+    u, v = (pairs[..., 0], pairs[..., 1]) if step > 0 else (pairs[..., 1], pairs[..., 0])
+    frame = Yuv420(y, u.copy(), v.copy()) if step == 1 else Yuv420(y, u, v)
+    fit = rng.normal(0, 0.5, (4, *grid)).astype(np.float32)
+    off = native.guided_alpha_yuv(fit, frame) - guided.guided_alpha_yuv(fit, frame).astype(int)
+    assert np.abs(off).max() <= 1
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
+@pytest.mark.parametrize("full_range", [False, True])
+def test_a_fit_to_colours_serves_a_video_frame(portrait, matrix: Matrix, full_range: bool) -> None:
+    """Where chroma is as fine as luma, and colours are in range, the same alpha."""
+    rgb, mask = portrait
+    flat = np.repeat(np.repeat(rgb[::4, ::4] // 2 + 64, 2, 0), 2, 1)  # 2 x 2 pixels alike
+    small = resize_rgb(flat, (64, 64))
+    fit = native.guided_coefficients(small, resize_map(mask, (64, 64)))
+    frame = yuv_from_rgb(flat, matrix, full_range)
+    off = native.guided_alpha_yuv(guided.coefficients_for_yuv(fit, matrix, full_range), frame) - native.guided_alpha8(
+        fit, flat
+    ).astype(int)
+    # Codes of Y, U and V are rounded; where slopes are steep that is some codes of alpha.
+    assert np.abs(off).mean() < 0.7 and np.percentile(np.abs(off), 99) <= 8
 
 
 def test_a_portrait(portrait: tuple[np.ndarray, np.ndarray]) -> None:

@@ -9,6 +9,7 @@ SinetError
 ├── OutputError       a result cannot be written, or a window or a virtual camera to show it in cannot be had
 ├── CameraError       a camera cannot be opened, or no longer gives pictures
 ├── LabelError        a label does not fit its picture
+├── StageError        a stage of a film's loop failed; the message names the stage and the frame
 ├── WorkerError       a process or a machine that shares the work is gone
 └── MissingExtraError an optional part is not installed; the message is the command that installs it
 
@@ -58,6 +59,10 @@ class CameraError(SinetError):
 
 class LabelError(SinetError):
     """A label does not fit its picture."""
+
+
+class StageError(SinetError):
+    """A stage of a film's loop failed: reading, cutting or writing; the message names the stage and the frame."""
 
 
 class WorkerError(SinetError):

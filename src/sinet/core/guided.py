@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sinet.core.grid import enlarge
 from sinet.core.smoothing import box_mean
-from sinet.core.types import Alpha, Float, Rgb8
+from sinet.core.types import Alpha, Alpha8, Float, Rgb8
+from sinet.core.yuv import Matrix, Yuv420, conversion
 
 WINDOW_RADIUS = 4
 """Radius of the fit's window, in pixels of the small grid: four to five cells of the network's mask."""
@@ -71,6 +72,43 @@ def guided_alpha(coefficients: Float, rgb: Rgb8, levels: tuple[float, float] = L
     fitted = (wide[:3] * (np.moveaxis(rgb, -1, 0) / 255)).sum(0) + wide[3]
     low, high = levels
     return np.clip((fitted - low) / (high - low), 0, 1).astype(np.float32)
+
+
+def guided_alpha_yuv(coefficients: Float, frame: Yuv420, levels: tuple[float, float] = LEVELS) -> Alpha8:
+    """The same for a video frame, by a fit to its codes: alpha at the size of luma.
+
+    Args:
+        coefficients: (4, h, w) float32, fitted with a picture of Y, U and V for red, green and blue.
+        frame: no smaller than the fit. Chroma speaks for the four pixels that it covers.
+        levels: as for `guided_alpha`.
+
+    Returns:
+        (H, W) uint8, rounded to the nearest.
+    """
+    height, width = frame.size
+    u, v = (np.repeat(np.repeat(plane, 2, 0), 2, 1)[:height, :width] for plane in (frame.u, frame.v))
+    alpha = guided_alpha(coefficients, np.stack([frame.y, u, v], -1), levels)
+    return (alpha * 255 + 0.5).astype(np.uint8)
+
+
+def coefficients_for_yuv(coefficients: Float, matrix: Matrix, full_range: bool) -> Float:
+    """A fit to red, green and blue as the one to the Y, U and V that they follow from.
+
+    Args:
+        coefficients: (4, h, w) float32 as `guided_coefficients` gives them.
+        matrix: how colours follow.
+        full_range: whether codes run over 0..255.
+
+    Returns:
+        (4, h, w) float32 for `guided_alpha_yuv`: the same alpha wherever colours are in range.
+    """
+    c = conversion(matrix, full_range)
+    slopes = np.array(
+        [[c.luma, c.luma, c.luma], [0, -c.green_u, c.blue_u], [c.red_v, -c.green_v, 0]], np.float32
+    )  # of y, u, v by those of red, green, blue
+    zero = np.array([c.black, 128, 128], np.float32) / np.float32(255)
+    mixed = np.vstack([np.pad(slopes, ((0, 0), (0, 1))), np.append(-zero @ slopes, np.float32(1))])
+    return np.tensordot(mixed, coefficients, 1).astype(np.float32, copy=False)
 
 
 def _mean(planes: NDArray[np.float64], radius: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ A prediction becomes a mask at a probability above 1/2, which for two classes is
 """
 
 import math
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -138,6 +139,25 @@ def sad(alpha: Alpha, label: Label) -> float:
 def mse(alpha: Alpha, label: Label) -> float:
     """Mean squared difference over the pixels that are labelled."""
     return float(np.mean(np.square(_difference(alpha, label)), dtype=np.float64))
+
+
+def dt_ssd(alphas: Sequence[AnyArray], truths: Sequence[AnyArray]) -> float:
+    """How much an alpha flickers: the root mean square of what its changes from frame to frame differ from the truth's.
+
+    Averaged over pairs of frames that follow each other. 0 for an alpha that changes as the truth does, however wrong.
+
+    Args:
+        alphas: (H, W) each, in [0, 1].
+        truths: the same, what is true of each frame.
+
+    Source: Erofeev et al., Perceptually Motivated Benchmark for Video Matting, BMVC 2015, dtSSD; here as a mean over
+        pixels, so that it does not grow with the frame.
+    """
+    changes = [
+        (alphas[i].astype(np.float64) - alphas[i - 1]) - (truths[i].astype(np.float64) - truths[i - 1])
+        for i in range(1, len(alphas))
+    ]
+    return float(np.mean([np.sqrt(np.mean(np.square(change))) for change in changes])) if changes else 0.0
 
 
 def marked_area(mask: Mask, label: Label | None = None) -> float:

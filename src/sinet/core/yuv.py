@@ -17,7 +17,7 @@ from sinet.core.errors import ImageError
 from sinet.core.preprocess import standardise
 from sinet.core.resample import resize_rgb
 from sinet.core.spec import PreprocessSpec
-from sinet.core.types import Alpha8, Float, Geometry, NetInput, Size
+from sinet.core.types import Alpha8, Float, Geometry, NetInput, Rgb8, Size
 
 Matrix: TypeAlias = Literal["bt601", "bt709", "bt2020"]
 
@@ -67,6 +67,27 @@ class Yuv420:
         return self.y.shape[0], self.y.shape[1]
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """red = luma (y - black) + red_v (v - 128), green = luma (y - black) - green_u (u - 128) - green_v (v - 128), ..."""
+
+    black: float
+    luma: float
+    red_v: float
+    green_u: float
+    green_v: float
+    blue_u: float
+
+
+def conversion(matrix: Matrix, full_range: bool) -> Conversion:
+    """The numbers of a matrix and a range."""
+    red, blue = SHARES[matrix]
+    green = 1 - red - blue
+    black, luma, chroma = (0.0, 1.0, 1.0) if full_range else (16.0, 255 / 219, 255 / 224)
+    red_v, blue_u = 2 * (1 - red) * chroma, 2 * (1 - blue) * chroma
+    return Conversion(black, luma, red_v, blue_u * blue / green, red_v * red / green, blue_u)
+
+
 def rgb_from_yuv(y: Float, u: Float, v: Float, matrix: Matrix, full_range: bool) -> Float:
     """Colours of pixels, not rounded.
 
@@ -80,15 +101,42 @@ def rgb_from_yuv(y: Float, u: Float, v: Float, matrix: Matrix, full_range: bool)
     Returns:
         (..., 3) float32, codes of red, green and blue, cut to 0..255.
     """
-    red, blue = SHARES[matrix]
-    green = 1 - red - blue
-    black, luma, chroma = (0, 1.0, 1.0) if full_range else (16, 255 / 219, 255 / 224)
-    red_v, blue_u = 2 * (1 - red) * chroma, 2 * (1 - blue) * chroma
-    light = (y - np.float32(black)) * np.float32(luma)
+    c = conversion(matrix, full_range)
+    light = (y - np.float32(c.black)) * np.float32(c.luma)
     u, v = u - np.float32(128), v - np.float32(128)
-    greener = np.float32(blue_u * blue / green) * u + np.float32(red_v * red / green) * v
-    colours = np.stack([light + np.float32(red_v) * v, light - greener, light + np.float32(blue_u) * u], -1)
+    greener = np.float32(c.green_u) * u + np.float32(c.green_v) * v
+    colours = np.stack([light + np.float32(c.red_v) * v, light - greener, light + np.float32(c.blue_u) * u], -1)
     return np.clip(colours, 0, 255, dtype=np.float32)
+
+
+def rgb_of(frame: Yuv420) -> Rgb8:
+    """A frame's colours, (H, W, 3) uint8, each chroma sample repeated over its pixels."""
+    height, width = frame.size
+    u, v = (np.repeat(np.repeat(plane, 2, 0), 2, 1)[:height, :width] for plane in (frame.u, frame.v))
+    y, u, v = (plane.astype(np.float32) for plane in (frame.y, u, v))
+    return (rgb_from_yuv(y, u, v, frame.matrix, frame.full_range) + np.float32(0.5)).astype(np.uint8)
+
+
+def yuv_from_rgb(rgb: Rgb8, matrix: Matrix = "bt709", full_range: bool = False) -> Yuv420:
+    """A picture as a video frame; chroma is the mean of its pixels, an odd last row or column counting twice.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        matrix: how colours are to follow.
+        full_range: whether codes are to run over 0..255.
+    """
+    red, blue = SHARES[matrix]
+    codes = rgb.astype(np.float32)
+    luma = codes @ np.array([red, 1 - red - blue, blue], np.float32)
+    black, luma_top, chroma_top = (0, 255, 255) if full_range else (16, 219, 224)
+    planes = [luma * np.float32(luma_top / 255) + np.float32(black)]
+    even = np.pad(np.stack([codes[..., 2], codes[..., 0], luma], -1), [*[(0, s % 2) for s in luma.shape], (0, 0)], "edge")
+    small = (even[::2, ::2] + even[::2, 1::2] + even[1::2, ::2] + even[1::2, 1::2]) * np.float32(0.25)
+    for channel, share in ((0, blue), (1, red)):
+        difference = (small[..., channel] - small[..., 2]) * np.float32(chroma_top / 255 / (2 * (1 - share)))
+        planes.append(difference + np.float32(128))
+    y, u, v = (np.clip(plane + np.float32(0.5), 0, 255).astype(np.uint8) for plane in planes)
+    return Yuv420(y, u, v, matrix, full_range)
 
 
 def preprocess_yuv(frame: Yuv420, spec: PreprocessSpec) -> tuple[NetInput, Geometry]:

@@ -1,8 +1,6 @@
 """One still picture out: the format follows the name, and the file is there whole or not at all."""
 
-import errno
 import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
@@ -18,6 +16,7 @@ from sinet.core.errors import ImageError, OutputError
 from sinet.core.types import Alpha8, AnyArray, Rgb8, Rgba8
 from sinet.media.colour import convert_to_srgb
 from sinet.media.places import is_remote, write_whole
+from sinet.media.whole import cannot_be_written, mode_of_existing, partial_beside
 from sinet.native.png import packed_rows
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -93,13 +92,6 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
     suffix: row for row in (_PNG, _WEBP, _AVIF, _JPEG, _TIFF, _BMP) for suffix in row.suffixes
 }
 """Suffix in lower case -> how such a file is written."""
-
-_WAYS_OUT: dict[int | None, str] = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or choose another disk"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
-    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file stands where a folder is needed; choose another folder"),
-    errno.ENAMETOOLONG: "choose a shorter name",
-}
 
 
 def check_output(path: str | os.PathLike[str], has_alpha: bool) -> None:
@@ -183,9 +175,7 @@ def save_bytes(content: bytes, path: str | os.PathLike[str]) -> None:
     try:
         _replace(Path(os.path.realpath(path)), content, name)
     except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        way_out = _WAYS_OUT.get(getattr(error, "errno", None), "choose another place or name")
-        raise OutputError(f"{name}: cannot be written ({words.lower()}); {way_out}") from error
+        raise cannot_be_written(name, error) from error
 
 
 def _put(content: bytes, place: Path, name: str) -> None:
@@ -277,10 +267,9 @@ def _without_hidden_colours(cutout: Rgba8) -> Rgba8:
 
 
 def _replace(target: Path, content: bytes, name: str) -> None:
-    mode = _mode_of_existing(target, name)
+    mode = mode_of_existing(target, name)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A short name of its own: the target's may already be as long as names may be.
-    partial = target.with_name(f".sinet-{os.urandom(8).hex()}.part")
+    partial = partial_beside(target)
     try:
         with partial.open("xb") as file:
             file.write(content)
@@ -290,16 +279,3 @@ def _replace(target: Path, content: bytes, name: str) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-
-
-def _mode_of_existing(target: Path, name: str) -> int | None:
-    try:
-        found = target.stat().st_mode
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(found):
-        what = "a folder" if stat.S_ISDIR(found) else "a pipe or a device"
-        raise OutputError(f"{name}: {what}, not a file; choose another name")
-    if not os.access(target, os.W_OK):
-        raise OutputError(f"{name}: write-protected; choose another name, or make it writable")
-    return stat.S_IMODE(found)

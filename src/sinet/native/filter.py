@@ -4,7 +4,7 @@ Results are those of the slow definitions within 1e-6 of the range for means, 2e
 (tests/native/test_filter.py says where). Arrays may have gaps between rows; others are copied first.
 """
 
-from ctypes import c_float, c_int, c_int64
+from ctypes import byref, c_float, c_int, c_int64
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from sinet.core.foreground import COLOUR_WINDOWS
 from sinet.core.guided import EDGE_EPS, LEVELS, WINDOW_RADIUS
 from sinet.core.smoothing import gaussian_radii
 from sinet.core.types import Alpha, Alpha8, AnyArray, Float, Rgb8, Rgba8, Size
-from sinet.native.images import IMAGE, SCRATCH, SIZE, check_same_size, laid_out
+from sinet.core.yuv import Yuv420
+from sinet.native.images import IMAGE, SCRATCH, SIZE, check_same_size, chroma_step, frame_structure, laid_out
 from sinet.native.library import POINTER, aligned_memory, best_isa, declare, pointer, pointer_and_stride
 
 _box_mean_scratch = declare("sinet_box_mean_scratch_size", c_int, *SIZE, c_int, c_int, result=c_int64)
@@ -23,6 +24,9 @@ _guided_fit = declare("sinet_guided_fit", c_int, *IMAGE, *IMAGE, *SIZE, c_int, c
 _enlarge_scratch = declare("sinet_enlarge_scratch_size", c_int, result=c_int64)
 _guided_alpha = declare(
     "sinet_guided_alpha", c_int, POINTER, *SIZE, *IMAGE, *SIZE, c_float, c_float, *IMAGE, c_int, *SCRATCH
+)
+_guided_alpha_yuv = declare(
+    "sinet_guided_alpha_yuv420", c_int, POINTER, *SIZE, POINTER, *SIZE, c_float, c_float, *IMAGE, *SCRATCH
 )
 _local_colours_scratch = declare("sinet_local_colours_scratch_size", c_int, *SIZE, POINTER, c_int, result=c_int64)
 _local_colours = declare(
@@ -113,6 +117,28 @@ def guided_alpha8(coefficients: Float, rgb: Rgb8, levels: tuple[float, float] = 
     """The same as bytes: (H, W) uint8, alpha in 0..255 rounded to the nearest."""
     made = np.empty(rgb.shape[:2], np.uint8)
     return _apply(coefficients, rgb, levels, made)
+
+
+def guided_alpha_yuv(coefficients: Float, frame: Yuv420, levels: tuple[float, float] = LEVELS) -> Alpha8:
+    """Apply a small fit to a video frame's codes.
+
+    Args:
+        coefficients: (4, h, w) float32, fitted with a picture of Y, U and V for red, green and blue.
+        frame: no smaller than the fit. Chroma speaks for the four pixels that it covers.
+        levels: as for `guided_alpha`.
+
+    Returns:
+        (H, W) uint8, alpha in 0..255 rounded to the nearest.
+
+    Raises:
+        ShapeError: the sizes do not fit.
+    """
+    told, _alive = frame_structure(frame, chroma_step(frame))
+    isa, grid, made = best_isa(), _grid(coefficients, 4, frame.size), np.empty(frame.size, np.uint8)
+    memory, fit = aligned_memory(_enlarge_scratch(isa)), (pointer(grid), *grid.shape[1:])
+    room = (*pointer_and_stride(made), pointer(memory), memory.nbytes)
+    _guided_alpha_yuv(isa, *fit, byref(told), *frame.size, *levels, *room)
+    return made
 
 
 def _apply(coefficients: Float, rgb: Rgb8, levels: tuple[float, float], made: AnyArray) -> AnyArray:
