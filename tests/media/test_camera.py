@@ -18,7 +18,7 @@ from media.kernel import CAPTURE, METADATA, OUTPUT, FakeKernel
 from sinet.core.errors import CameraError, MissingExtraError
 from sinet.core.yuv import Yuv420
 from sinet.media import camera as camera_module
-from sinet.media import capture, frames
+from sinet.media import capture
 from sinet.media.camera import Camera, list_cameras
 from sinet.media.frames import frame_of_yuv, limited_601, rgb_of_yuv, yuv_of_frame
 
@@ -367,6 +367,6 @@ def test_elsewhere_cameras_are_listed_by_the_system(monkeypatch: pytest.MonkeyPa
 
 
 def test_without_pyav_the_message_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"a camera needs .* pip install 'sinet\[video\]'"):
         Camera(0)

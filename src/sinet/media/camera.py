@@ -13,6 +13,7 @@ from sinet.core.errors import CameraError
 from sinet.core.types import Size
 from sinet.core.yuv import Matrix, Yuv420
 from sinet.media.capture import device_of, is_film, list_cameras, open_device
+from sinet.media.film_frames import HD_LINES
 from sinet.media.frames import yuv_of_frame
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ STALL_S = 2.0
 """How long a camera may send nothing."""
 
 _EMPTY_WAIT_S = 0.005
-_HD_LINES = 720
-"""Films of so many lines that do not say otherwise are taken as BT.709."""
 _Decode: TypeAlias = "Callable[[], Sequence[av.VideoFrame]]"
 
 
@@ -61,7 +60,7 @@ class Camera:
         self.rate = round(stream.average_rate) if stream.average_rate else rate
         self._name = f"the camera {self.device}"
         self._film = is_film(self.device)
-        self._matrix: Matrix = "bt709" if self._film and context.height >= _HD_LINES else "bt601"
+        self._matrix: Matrix = "bt709" if self._film and context.height >= HD_LINES else "bt601"
         # Pictures that need no other are decoded when they are asked for.
         self._apart = context.codec.intra_only and not self._film
         # Uncompressed ones lie in memory that the kernel takes back when the camera closes.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sinet.core.errors import CameraError
 from sinet.core.types import Size
 from sinet.media import v4l2
-from sinet.media.frames import need_av
+from sinet.media.film_open import require_av
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -42,7 +42,7 @@ def list_cameras() -> list[tuple[str, str]]:
     interface = _INTERFACES.get(sys.platform)
     if interface is None:
         return []
-    need_av("a camera")
+    require_av("a camera")
     from av.device import enumerate_input_devices
 
     found = [device for device in enumerate_input_devices(interface) if "video" in device.media_types]
@@ -92,7 +92,7 @@ def open_device(device: str, size: Size | None, rate: int) -> "InputContainer":
         CameraError: the sentence says why not and what helps.
         MissingExtraError: PyAV is not installed.
     """
-    need_av("a camera")
+    require_av("a camera")
     if is_film(device):
         return _open_film(device, size or USUAL_SIZE, rate)
     return _open_camera(device, size or USUAL_SIZE, rate)

@@ -2,39 +2,25 @@
 
 import threading
 from functools import lru_cache
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sinet.core.errors import MissingExtraError
 from sinet.core.types import Rgb8, Size
 from sinet.core.yuv import Matrix, Yuv420
+from sinet.media.film_frames import FULL_RANGE, LIMITED_RANGE, Colours, plane_rows
 
 if TYPE_CHECKING:
     import av
+    from av.video.plane import VideoPlane
     from av.video.reformatter import VideoReformatter
 
-_MATRIX_OF_CODE: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
-"""ITU-T H.273's code of a matrix -> its name."""
+_CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 5, "bt2020": 9}
+"""FFmpeg's numbers (AVColorSpace)."""
 
-_CODE_OF_MATRIX: dict[Matrix, int] = {"bt709": 1, "bt601": 5, "bt2020": 9}
-_LIMITED, _FULL = 1, 2
-"""FFmpeg's numbers for the range of the codes."""
-
-_SHARED = {"yuv420p": False, "yuvj420p": True, "nv12": False}
-"""Formats whose planes are handed on as they are -> whether their very name says full range."""
-
-
-def need_av(what: str) -> None:
-    """Refuse to go on without PyAV.
-
-    Raises:
-        MissingExtraError: saying what needs it.
-    """
-    if find_spec("av") is None:
-        raise MissingExtraError(what, "video")
+_UNSAID = 2
+_SHARED = frozenset({"yuv420p", "yuvj420p", "nv12"})
 
 
 def yuv_of_frame(frame: "av.VideoFrame", matrix: Matrix = "bt601") -> Yuv420:
@@ -53,34 +39,26 @@ def yuv_of_frame(frame: "av.VideoFrame", matrix: Matrix = "bt601") -> Yuv420:
     # Some drivers store pictures from the bottom up.
     if frame.format.name not in _SHARED or any(plane.line_size < 0 for plane in frame.planes):
         frame = _to_420(frame, matrix)
-    matrix = _MATRIX_OF_CODE.get(frame.colorspace, matrix)
-    full_range = _SHARED[frame.format.name] or frame.color_range == _FULL
-    height, width = frame.height, frame.width
-    half = ((height + 1) // 2, (width + 1) // 2)
-    y = _view(frame, 0, (height, width))
-    if frame.format.name == "nv12":
-        both = _view(frame, 1, (half[0], 2 * half[1]))
-        return Yuv420(y, both[:, ::2], both[:, 1::2], matrix, full_range)
-    return Yuv420(y, _view(frame, 1, half), _view(frame, 2, half), matrix, full_range)
+    said = Colours.of(frame)
+    colours = (matrix if frame.colorspace == _UNSAID else said.matrix, said.full_range)
+    y, *chroma = frame.planes
+    half = (frame.width + 1) // 2
+    if len(chroma) == 1:  # NV12
+        pairs = _view(chroma[0], 2 * half)
+        return Yuv420(_view(y, frame.width), pairs[:, ::2], pairs[:, 1::2], *colours)
+    return Yuv420(_view(y, frame.width), _view(chroma[0], half), _view(chroma[1], half), *colours)
 
 
-def _plane(frame: "av.VideoFrame", index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    plane = frame.planes[index]
-    rows = np.frombuffer(cast("memoryview[int]", plane), np.uint8).reshape(-1, plane.line_size)
-    return rows[: size[0], : size[1]]
-
-
-def _view(frame: "av.VideoFrame", index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    rows = _plane(frame, index, size)
+def _view(plane: "VideoPlane", width: int) -> NDArray[np.uint8]:
+    rows = plane_rows(plane, width)
     rows.flags.writeable = False  # a decoder may still predict later frames from it
     return rows
 
 
 def _to_420(frame: "av.VideoFrame", matrix: Matrix) -> "av.VideoFrame":
     if frame.format.is_rgb:
-        return _scaled(frame, "yuv420p", _FULL, _LIMITED, colours=_CODE_OF_MATRIX[matrix])
-    full = frame.color_range == _FULL or frame.format.name.startswith(("yuvj", "gray"))
-    kept = _FULL if full else _LIMITED
+        return _scaled(frame, "yuv420p", FULL_RANGE, LIMITED_RANGE, colours=_CODES[matrix])
+    kept = FULL_RANGE if Colours.of(frame).full_range else LIMITED_RANGE
     return _scaled(frame, "yuv420p", kept, kept)
 
 
@@ -124,10 +102,10 @@ def frame_of_yuv(yuv: Yuv420) -> "av.VideoFrame":
 
     height, width = yuv.size
     frame = av.VideoFrame(width, height, "yuv420p")
-    for index, plane in enumerate((yuv.y, yuv.u, yuv.v)):
-        _plane(frame, index, (plane.shape[0], plane.shape[1]))[...] = plane
-    frame.colorspace = _CODE_OF_MATRIX[yuv.matrix]
-    frame.color_range = _FULL if yuv.full_range else _LIMITED
+    for plane, rows in zip(frame.planes, (yuv.y, yuv.u, yuv.v), strict=True):
+        plane_rows(plane, rows.shape[1])[...] = rows
+    frame.colorspace = _CODES[yuv.matrix]
+    frame.color_range = FULL_RANGE if yuv.full_range else LIMITED_RANGE
     return frame
 
 
@@ -136,7 +114,7 @@ def limited_601(yuv: Yuv420) -> Yuv420:
     if yuv.matrix == "bt601" and not yuv.full_range:
         return yuv
     frame = frame_of_yuv(yuv)
-    return yuv_of_frame(_scaled(frame, "yuv420p", frame.color_range, _LIMITED, colours=_CODE_OF_MATRIX["bt601"]))
+    return yuv_of_frame(_scaled(frame, "yuv420p", frame.color_range, LIMITED_RANGE, colours=_CODES["bt601"]))
 
 
 def rgb_of_yuv(yuv: Yuv420, size: Size) -> Rgb8:
@@ -146,5 +124,5 @@ def rgb_of_yuv(yuv: Yuv420, size: Size) -> Rgb8:
         (height, width, 3) uint8.
     """
     frame = frame_of_yuv(yuv)
-    shown = _scaled(frame, "rgb24", frame.color_range, _FULL, size=size)
-    return _plane(shown, 0, (size[0], 3 * size[1])).reshape(*size, 3)
+    shown = _scaled(frame, "rgb24", frame.color_range, FULL_RANGE, size=size)
+    return plane_rows(shown.planes[0], 3 * size[1]).reshape(*size, 3)

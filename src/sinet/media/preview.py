@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from sinet.core.errors import OutputError
 from sinet.core.types import Size
 from sinet.core.yuv import Yuv420
-from sinet.media.frames import need_av, rgb_of_yuv
+from sinet.media.film_open import require_av
+from sinet.media.frames import rgb_of_yuv
 
 if TYPE_CHECKING:
     import tkinter
@@ -29,7 +30,7 @@ class Preview:
             OutputError: there is no screen, or this Python has no Tk.
             MissingExtraError: PyAV is not installed.
         """
-        need_av("the preview")
+        require_av("the preview")
         try:
             import tkinter
         except ImportError as error:
