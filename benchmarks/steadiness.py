@@ -1,9 +1,9 @@
-"""How steady a film's mask is, and whether it lags: real portraits before real backgrounds, moved so that the truth is known.
+"""How steady a film's mask is, and whether it lags: real portraits moved before real backgrounds, the truth known.
 
     python benchmarks/steadiness.py --data ../shared/data --picture build/steadiness.png
 
-Three films of each portrait: it stands still under sensor noise; it moves across the frame; a camera pans over both. The
-mask is measured with smoothing and without: foreground IoU, dtSSD, IoU of the masks of frames that follow each other
+Three films of each portrait: it stands still under sensor noise; it moves across the frame; a camera pans over both.
+The mask is measured with smoothing and without: foreground IoU, dtSSD, IoU of the masks of frames that follow each other
 (where the subject stands still), and lag: by how many frames the mask fits the past better than the present, as the
 slope of its overlap with the truth of neighbouring frames. Skipping of unchanged frames is off, so that every frame
 is asked for.
@@ -80,9 +80,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 def lag(masks: list[np.ndarray], truths: list[np.ndarray]) -> float:
     """Frames by which the masks fit the past better than the present, by the parabola through three overlaps."""
-    past, now, future = (
-        np.mean([iou(masks[i], truths[i + k]) for i in range(2, len(masks) - 2)]) for k in (-1, 0, 1)
-    )
+    past, now, future = (np.mean([iou(masks[i], truths[i + k]) for i in range(2, len(masks) - 2)]) for k in (-1, 0, 1))
     bend = past - 2 * now + future
     return float(0.5 * (past - future) / -bend) if bend < 0 else 0.0
 
@@ -129,13 +127,16 @@ def main() -> None:
             mean = np.mean(rows, axis=0)
             neighbours = f"{mean[2]:.4f}" if motion == "still" else ""
             late = f"{mean[3]:+.2f}" if motion != "still" else ""
-            print(f"| {motion} | {'on' if smooth else 'off'} | {mean[0]:.4f} | {mean[1]:.2f} | {neighbours} | {late} |", flush=True)
+            print(
+                f"| {motion} | {'on' if smooth else 'off'} | {mean[0]:.4f} | {mean[1]:.2f} | {neighbours} | {late} |",
+                flush=True,
+            )
     if options.picture:
         draw(drawn, options.picture)
 
 
 def draw(drawn: list, path: Path) -> None:
-    """Left to right: a frame of each film with the mask's edge, then one row of pixels over time; off above, on below."""
+    """Left to right: a frame of each film, and below it one row of pixels over time; smoothing off above, on below."""
     height, width = SIZE
     sheet = Image.new("RGB", (3 * width, 2 * (height + 150)), "white")
     for motion, smooth, alphas, truths, shown in drawn:

@@ -107,7 +107,9 @@ def test_a_folder_keeps_its_tree_and_one_broken_film_stops_nothing(run, film: Pa
     made = run(talks)
     assert made.exit_code == 1
     assert "broken.mp4" in made.output
-    assert [p.relative_to(tmp_path / "talks.out") for p in (tmp_path / "talks.out").rglob("*.*")] == [Path("may/one.mp4")]
+    assert [p.relative_to(tmp_path / "talks.out") for p in (tmp_path / "talks.out").rglob("*.*")] == [
+        Path("may/one.mp4")
+    ]
 
 
 @pytest.mark.parametrize(

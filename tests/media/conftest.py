@@ -1,12 +1,19 @@
-"""Colour profiles made from the ICC specification's tables, since no library at hand writes grey or CMYK ones."""
+"""Video devices of a made-up kernel; colour profiles made from the ICC specification's tables, since no library at hand
+writes grey or CMYK ones."""
 
+import os
 import struct
+import sys
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from media.kernel import FakeKernel
+from sinet.media import v4l2
 
 D50 = (0.9642, 1.0, 0.8249)
 
@@ -82,3 +89,16 @@ def gradient() -> np.ndarray:
     """(20, 28, 3) uint8, smooth, with no symmetry: every turn and mirroring of it is another picture."""
     y, x = np.mgrid[:20, :28]
     return np.stack([x * 9, y * 12, 255 - x * 4 - y * 6], axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
+    """Video devices that are files below the test's folder."""
+    if sys.platform != "linux":
+        pytest.skip("Video4Linux is Linux's")
+    fake = FakeKernel(tmp_path)
+    monkeypatch.setattr("fcntl.ioctl", fake.ioctl)
+    monkeypatch.setattr(os, "open", fake.open)
+    monkeypatch.setattr(v4l2, "SYSFS", tmp_path / "sys")
+    monkeypatch.setattr(v4l2, "DEVICES", tmp_path / "dev")
+    return fake

@@ -27,7 +27,9 @@ def boxes(draw: st.DrawFn, size: tuple[int, int]) -> Window:
 
 
 @given(st.data(), st.integers(1, 900), st.integers(1, 900), st.integers(0, 5))
-def test_every_person_lies_in_a_window_that_lies_in_the_frame(data: st.DataObject, height: int, width: int, count: int) -> None:
+def test_every_person_lies_in_a_window_that_lies_in_the_frame(
+    data: st.DataObject, height: int, width: int, count: int
+) -> None:
     size = height + 1, width + 1
     people = [data.draw(boxes(size)) for _ in range(count)]
     windows = windows_for(people, size)

@@ -14,6 +14,8 @@ from sinet.core.yuv import Yuv420, rgb_of, yuv_from_rgb
 from sinet.media.film import Film, FilmInfo
 from sinet.media.film_sink import FilmSink
 from sinet.media.sinks import save_image
+from sinet.native.filter import shrink
+from sinet.pipeline.background import Blurred, Colour, Transparent
 from sinet.pipeline.film import FilmSettings, convert
 from sinet.pipeline.film_background import (
     Moving,
@@ -23,8 +25,6 @@ from sinet.pipeline.film_background import (
     open_backdrop,
     parse_film_background,
 )
-from sinet.native.filter import shrink
-from sinet.pipeline.background import Blurred, Colour, Transparent
 from sinet.pipeline.stream import Looks, Stream, open_live
 from sinet.pipeline.threads import Behind, ahead
 

@@ -13,6 +13,7 @@ import click
 VERBS = {
     "cut": "Cut the person out of photos.",
     "video": "Blur or replace the background of films.",
+    "camera": "Put another background behind you, live.",
     "models": "List the models in the package.",
     "info": "Show what a model expects and what it costs.",
     "eval": "Measure a model on labelled pictures.",

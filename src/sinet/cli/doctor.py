@@ -11,8 +11,8 @@ from sinet.core.errors import SinetError
 
 HELP = """Check this installation.
 
-Looks at Python, the processor, the engine, the packages, the packaged models (against their sha256) and the optional
-parts, and cuts a drawn person out of a drawn room. Exits 1 if something that is needed does not work.
+Looks at Python, the processor, the engine, the packages, the packaged models (against their sha256), the optional
+parts and the cameras, and cuts a drawn person out of a drawn room. Exits 1 if something that is needed does not work.
 """
 
 
@@ -116,6 +116,12 @@ def _optional() -> Iterator[str]:
         yield f"{extra}: " + (f"not installed; run: pip install 'sinet[{extra}]'" if missing else there)
 
 
+def _camera() -> Iterator[str]:
+    from sinet.cli.gear import gear
+
+    yield from gear()
+
+
 def _self_test() -> Iterator[str]:
     import time
 
@@ -143,6 +149,7 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
     "formats": _formats,
     "models": _models,
     "optional": _optional,
+    "camera": _camera,
     "self-test": _self_test,
 }
 """What is checked, in this order."""

@@ -49,5 +49,3 @@ def is_taken(output: Path) -> bool:
     if is_sequence(output):
         return any(output.parent.glob(re.sub(r"%0?\d*d", "[0-9]*", output.name)))
     return output.exists()
-
-

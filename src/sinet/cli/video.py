@@ -84,7 +84,7 @@ class Request:
 @click.option(
     "--codec",
     metavar="NAME",
-    help="h264, hevc, vp9, av1, prores, ffv1, or an encoder of FFmpeg's such as h264_nvenc, h264_videotoolbox, h264_qsv.",
+    help="h264, hevc, vp9, av1, prores, ffv1, or one of FFmpeg's encoders: h264_nvenc, h264_videotoolbox, h264_qsv.",
 )
 @click.option("--quality", metavar="N", type=int, help="Lower is better and larger; h264: 0 to 51, 20 by default.")
 @click.option("--preset", metavar="WORD", help="Speed against size; h264: ultrafast, superfast (default) to veryslow.")
@@ -95,9 +95,7 @@ class Request:
     "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
 )
 @click.option("--smooth/--no-smooth", default=True, help="Steady the mask over time; on unless refused.")
-@click.option(
-    "--track/--no-track", default=True, help="Look at small or distant people closely; on unless refused."
-)
+@click.option("--track/--no-track", default=True, help="Look at small or distant people closely; on unless refused.")
 @click.option("--refine/--no-refine", default=True, help="Fit the mask's edge to each frame's own; on unless refused.")
 @click.option(
     "-dc",
@@ -106,7 +104,9 @@ class Request:
     default=True,
     help="Take the old background's colour out of soft edges; on unless refused.",
 )
-@click.option("--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default.")
+@click.option(
+    "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
+)
 @click.option(
     "--overlap/--no-overlap", default=True, help="Read, cut and write at the same time; --no-overlap for one core."
 )

@@ -6,7 +6,8 @@ SinetError
 ├── SpecError         an artefact's metadata or a spec file is not what it must be
 ├── ModelError        a model cannot be found, is damaged, or cannot be run
 ├── EngineError       the engine's library cannot be loaded, or refuses what it is given
-├── OutputError       a result cannot be written
+├── OutputError       a result cannot be written, or a window or a virtual camera to show it in cannot be had
+├── CameraError       a camera cannot be opened, or no longer gives pictures
 ├── LabelError        a label does not fit its picture
 ├── StageError        a stage of a film's loop failed; the message names the stage and the frame
 ├── WorkerError       a process or a machine that shares the work is gone
@@ -49,7 +50,11 @@ class EngineError(SinetError):
 
 
 class OutputError(SinetError):
-    """A result cannot be written."""
+    """A result cannot be written, or a window or a virtual camera to show it in cannot be had."""
+
+
+class CameraError(SinetError):
+    """A camera cannot be opened, or no longer gives pictures."""
 
 
 class LabelError(SinetError):

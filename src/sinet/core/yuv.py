@@ -69,7 +69,7 @@ class Yuv420:
 
 @dataclass(frozen=True)
 class Conversion:
-    """red = luma (y - black) + red_v (v - 128), green = luma (y - black) - green_u (u - 128) - green_v (v - 128), ..."""
+    """red = luma (y - black) + red_v (v - 128), and so on: the numbers that lead from Y, U and V to colours."""
 
     black: float
     luma: float
@@ -130,7 +130,9 @@ def yuv_from_rgb(rgb: Rgb8, matrix: Matrix = "bt709", full_range: bool = False) 
     luma = codes @ np.array([red, 1 - red - blue, blue], np.float32)
     black, luma_top, chroma_top = (0, 255, 255) if full_range else (16, 219, 224)
     planes = [luma * np.float32(luma_top / 255) + np.float32(black)]
-    even = np.pad(np.stack([codes[..., 2], codes[..., 0], luma], -1), [*[(0, s % 2) for s in luma.shape], (0, 0)], "edge")
+    even = np.pad(
+        np.stack([codes[..., 2], codes[..., 0], luma], -1), [*[(0, s % 2) for s in luma.shape], (0, 0)], "edge"
+    )
     small = (even[::2, ::2] + even[::2, 1::2] + even[1::2, ::2] + even[1::2, 1::2]) * np.float32(0.25)
     for channel, share in ((0, blue), (1, red)):
         difference = (small[..., channel] - small[..., 2]) * np.float32(chroma_top / 255 / (2 * (1 - share)))

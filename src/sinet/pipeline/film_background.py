@@ -29,8 +29,8 @@ from sinet.pipeline.background import (
 
 FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv", ".flv"))
 """What is taken for a film, by name, in lower case."""
-BLUR_SIDE = 256
-"""Longest side of the map that is blurred."""
+BLUR_SIDE, BLUR_CELLS = 512, 3.0
+"""Longest side of the map that is blurred, and how many of its cells the blur's standard deviation has at least."""
 GRID_SIDE = 256
 
 
@@ -125,7 +125,8 @@ def blurred_planes(frame: Yuv420, alpha: Alpha8, strength: float) -> Float:
     Returns:
         (3, h, w) float32, codes of Y, U and V, at most `BLUR_SIDE` a side.
     """
-    half = max(1, -(-max(frame.size) // (2 * BLUR_SIDE)))  # of luma twice as many pixels become one
+    wide = strength / 100 * SIGMA_AT_FULL_STRENGTH * float(np.hypot(*frame.size)) / BLUR_CELLS
+    half = min(32, max(1, int(wide / 2), -(-max(frame.size) // (2 * BLUR_SIDE))))  # twice as many pixels of luma
     small = np.stack([shrink(frame.y, 2 * half), shrink(frame.u, half), shrink(frame.v, half)], -1).astype(np.float32)
     weight = (np.float32(1 + 1e-3) - shrink(alpha, 2 * half) * np.float32(1 / 255))[..., None]
     sigma = strength / 100 * SIGMA_AT_FULL_STRENGTH * float(np.hypot(*small.shape[:2]))

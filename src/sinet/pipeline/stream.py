@@ -5,7 +5,8 @@
         shown.rgb    # the same as (H, W, 3)
         shown.alpha  # (H, W) uint8, where the person is
 
-Whoever has a loop already takes `open_live` and hands it frames, or `sinet.pipeline.matting.matte`, whose memory is a value.
+Whoever has a loop already takes `open_live` and hands it frames, or `sinet.pipeline.matting.matte`, whose memory is a
+value.
 """
 
 from collections.abc import Generator
@@ -141,7 +142,9 @@ class Stream:
     def __enter__(self) -> "Stream":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -1,8 +1,8 @@
 """A mask that is steady from frame to frame: averaged over time where the picture stands still or is seen to move.
 
-The mask before is carried along with the picture's own motion and mixed into the new one, the more the better the carried
-picture agrees with the new one. Where they differ (something has moved that could not be followed, or has come into
-sight) the new mask stands alone. So the mask of a still subject is an average of many, and that of a moving one
+The mask before is carried along with the picture's own motion and mixed into the new one, the more the better the
+carried picture agrees with the new one. Where they differ (something has moved that could not be followed, or has come
+into sight) the new mask stands alone. So the mask of a still subject is an average of many, and that of a moving one
 belongs to its own frame: there is no lag to be seen and nothing is smeared.
 """
 
