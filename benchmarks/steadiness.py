@@ -3,8 +3,8 @@
     python benchmarks/steadiness.py --data ../shared/data --picture build/steadiness.png
 
 Three films of each portrait: it stands still under sensor noise; it moves across the frame; a camera pans over both.
-The mask is measured with smoothing and without: foreground IoU, dtSSD, IoU of the masks of frames that follow each other
-(where the subject stands still), and lag: by how many frames the mask fits the past better than the present, as the
+The mask is measured with smoothing and without: foreground IoU, dtSSD, IoU of the masks of neighbouring frames (where
+the subject stands still), and lag: by how many frames the mask fits the past better than the present, as the
 slope of its overlap with the truth of neighbouring frames. Skipping of unchanged frames is off, so that every frame
 is asked for.
 """

@@ -59,7 +59,7 @@ def move(plane: AnyArray, vectors: Vectors) -> AnyArray:
         top, left = y * BLOCK, x * BLOCK
         down, right = map(int, vectors[y, x])
         block = made[top : top + BLOCK, left : left + BLOCK]
-        rows = np.clip(np.arange(top, top + block.shape[0]) + down, 0, height - 1)
+        rows = [min(max(row + down, 0), height - 1) for row in range(top, top + block.shape[0])]
         first = min(max(left + right, 0), width - block.shape[1])
         block[...] = plane[rows, first : first + block.shape[1]]
     return made

@@ -194,7 +194,11 @@ class _Moving(_Over):
             self._fitted = _Fitted()
         assert self._held is not None
         shown = self._held[1]
-        return self.lay_on(self._fitted.of(frame, lambda *like: covering(shown, *like)), frame, alpha)
+
+        def make(size: Size, matrix: Matrix, full_range: bool) -> Yuv420:
+            return covering(shown, size, matrix, full_range)
+
+        return self.lay_on(self._fitted.of(frame, make), frame, alpha)
 
     def close(self) -> None:
         self._frames.close()

@@ -63,8 +63,9 @@ def steady(before: Steady, seen: NDArray[np.uint8], mask: Alpha) -> Steady:
     apart = box_mean(apart, 2)
     # Every fourth pixel each way will do.
     apart /= np.float32(np.clip(TOLERANCE * np.median(apart[::4, ::4]), LEAST, MOST))
-    kept = np.float32(KEPT) / (1 + apart * apart) ** 2
-    return Steady(seen, mask + kept * (carried - mask), vectors, seen)
+    kept = np.float32(KEPT) / np.square(1 + apart * apart)
+    mixed = mask + kept * (carried - mask)
+    return Steady(seen, mixed.astype(np.float32, copy=False), vectors, seen)
 
 
 def is_unchanged(before: Steady, seen: NDArray[np.uint8]) -> bool:
