@@ -115,3 +115,12 @@ def test_time_is_counted_by_stage() -> None:
 def test_windows_are_even_so_that_chroma_fits() -> None:
     state, _ = play(bright_network(), [scene((361, 641), (151, 301, 211, 331))] * 2)
     assert all(isinstance(place.window, Window) and place.window.top % 2 == 0 for place in state.tracked)
+
+
+def test_who_walks_away_gets_a_window_of_their_own() -> None:
+    sides = [(60 + 6 * i, 100 + 10 * i, 360 - 6 * i, 560 - 10 * i) for i in range(20)]
+    frames = [scene(SIZE, box) for box in sides] + [scene(SIZE, sides[-1])] * (LOOK_EVERY + 2)
+    state, alphas = play(bright_network(), frames)
+    (place,) = state.tracked
+    assert place.window.area < 0.5 * SIZE[0] * SIZE[1]
+    assert overlap(alphas[-1], truth(SIZE, sides[-1])) > 0.9

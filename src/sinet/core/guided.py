@@ -108,7 +108,12 @@ def coefficients_for_yuv(coefficients: Float, matrix: Matrix, full_range: bool) 
     )  # of y, u, v by those of red, green, blue
     zero = np.array([c.black, 128, 128], np.float32) / np.float32(255)
     mixed = np.vstack([np.pad(slopes, ((0, 0), (0, 1))), np.append(-zero @ slopes, np.float32(1))])
-    return np.tensordot(mixed, coefficients, 1).astype(np.float32, copy=False)
+    made = np.zeros_like(coefficients)
+    for row, parts in zip(made, mixed, strict=True):  # a matrix product would wake BLAS's threads for so little
+        for part, plane in zip(parts, coefficients, strict=True):
+            if part:
+                row += part * plane
+    return made
 
 
 def _mean(planes: NDArray[np.float64], radius: int) -> NDArray[np.float64]:

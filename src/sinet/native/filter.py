@@ -119,13 +119,16 @@ def guided_alpha8(coefficients: Float, rgb: Rgb8, levels: tuple[float, float] = 
     return _apply(coefficients, rgb, levels, made)
 
 
-def guided_alpha_yuv(coefficients: Float, frame: Yuv420, levels: tuple[float, float] = LEVELS) -> Alpha8:
+def guided_alpha_yuv(
+    coefficients: Float, frame: Yuv420, levels: tuple[float, float] = LEVELS, made: Alpha8 | None = None
+) -> Alpha8:
     """Apply a small fit to a video frame's codes.
 
     Args:
         coefficients: (4, h, w) float32, fitted with a picture of Y, U and V for red, green and blue.
         frame: no smaller than the fit. Chroma speaks for the four pixels that it covers.
         levels: as for `guided_alpha`.
+        made: where to write, (H, W) uint8 with rows in one piece each; a new array by default.
 
     Returns:
         (H, W) uint8, alpha in 0..255 rounded to the nearest.
@@ -134,7 +137,10 @@ def guided_alpha_yuv(coefficients: Float, frame: Yuv420, levels: tuple[float, fl
         ShapeError: the sizes do not fit.
     """
     told, _alive = frame_structure(frame, chroma_step(frame))
-    isa, grid, made = best_isa(), _grid(coefficients, 4, frame.size), np.empty(frame.size, np.uint8)
+    made = np.empty(frame.size, np.uint8) if made is None else made
+    if made.shape != frame.size or laid_out(made, np.uint8, 2) is not made:
+        raise ShapeError(f"alpha of a frame {frame.size} does not fit into {made.shape} {made.dtype}; leave it out")
+    isa, grid = best_isa(), _grid(coefficients, 4, frame.size)
     memory, fit = aligned_memory(_enlarge_scratch(isa)), (pointer(grid), *grid.shape[1:])
     room = (*pointer_and_stride(made), pointer(memory), memory.nbytes)
     _guided_alpha_yuv(isa, *fit, byref(told), *frame.size, *levels, *room)

@@ -25,7 +25,7 @@ from sinet.core.yuv import Yuv420
 from sinet.native.blend import to_alpha8
 from sinet.native.filter import guided_alpha_yuv, guided_coefficients
 from sinet.native.resize import preprocess_yuv, resize_map, resize_rgb
-from sinet.pipeline.region import Window, people_in, resampled, still_fits, tiles, whole, windows_for
+from sinet.pipeline.region import Window, box_of, people_in, resampled, still_fits, tiles, whole, windows_for
 from sinet.pipeline.segmenter import Segmenter, holds_person
 from sinet.pipeline.stages import Stages
 from sinet.pipeline.temporal import Steady, begin, is_cut, is_unchanged, steady
@@ -111,7 +111,7 @@ def matte(
     tracked = step.follow(state.tracked)
     age = state.age + 1
     if not tracked or ((options is None or options.track) and age >= LOOK_EVERY):
-        tracked = step.look(tracked, state.turn)
+        tracked = step.look(step.closer(tracked), state.turn)
         age = 0
     state = replace(state, tracked=tracked, age=age, turn=0 if tracked else state.turn + 1, asked=step.asked)
     return state, step.alpha(tracked)
@@ -143,12 +143,25 @@ class _Step:
         followed: list[Tracked] = []
         for place in tracked:
             place = self._again(place)
-            people = people_in(place.steady.mask, place.window)
-            if people and self._options.track and not still_fits(place.window, people, self._frame.size):
-                followed += [self._seen_from(place, window) for window in windows_for(people, self._frame.size)]
-            elif people:
+            box = box_of(place.steady.mask, place.window)
+            if box is None:
+                continue  # they have left
+            if not self._options.track or still_fits(place.window, box, self._frame.size):
                 followed.append(place)
-        return self._apart(followed)
+            else:
+                followed += self._anew(place)
+        return self._apart(followed) if self._options.track else tuple(followed)
+
+    def closer(self, tracked: tuple[Tracked, ...]) -> tuple[Tracked, ...]:
+        """Where the frame is one window and people in it have become small, windows of their own."""
+        if len(tracked) != 1 or tracked[0].window != whole(self._frame.size):
+            return tracked
+        return self._anew(tracked[0])
+
+    def _anew(self, place: Tracked) -> tuple[Tracked, ...]:
+        """A place with its windows drawn anew."""
+        windows = windows_for(people_in(place.steady.mask, place.window), self._frame.size)
+        return tuple(place if window == place.window else self._seen_from(place, window) for window in windows)
 
     def look(self, tracked: tuple[Tracked, ...], turn: int) -> tuple[Tracked, ...]:
         """Look at the whole frame; while nobody is tracked, at one tile of it after another besides."""
@@ -174,26 +187,25 @@ class _Step:
 
     def alpha(self, tracked: Sequence[Tracked]) -> Alpha8:
         """Alpha of the frame from the masks of its windows."""
-        made = np.zeros(self._frame.size, np.uint8)
-        for place in tracked:
-            with self._stages("refine"):
-                made[place.window.slices] = self._edges(place)
-        return made
+        with self._stages("refine"):
+            made = np.zeros(self._frame.size, np.uint8)
+            for place in tracked:
+                self._write_edges(place, made[place.window.slices])
+            return made
 
-    def _edges(self, place: Tracked) -> Alpha8:
+    def _write_edges(self, place: Tracked, made: Alpha8) -> None:
         mask, window = place.steady.mask, place.window
         part, size = window.of(self._frame), window.size
         if not self._options.refine:
-            return to_alpha8(resize_map(mask, size))
+            made[...] = to_alpha8(resize_map(mask, size))
+            return
         grid = grid_size(size)
         guide = resize_rgb(_colours(self._input(window), self._segmenter.spec.preprocess), grid)
         small = resize_map(mask, grid)
         fit = coefficients_for_yuv(guided_coefficients(guide, small), part.matrix, part.full_range)
-        made = np.zeros(size, np.uint8)
         for cells, pixels in _held(small, size):
             inside = Window(pixels[0].start, pixels[1].start, pixels[0].stop, pixels[1].stop)
-            made[pixels] = guided_alpha_yuv(np.ascontiguousarray(fit[:, cells[0], cells[1]]), inside.of(part))
-        return made
+            guided_alpha_yuv(np.ascontiguousarray(fit[:, cells[0], cells[1]]), inside.of(part), made=made[pixels])
 
     def _again(self, place: Tracked) -> Tracked:
         seen = self._seen(place.window)

@@ -83,6 +83,15 @@ def tiles(size: Size) -> list[Window]:
     return made
 
 
+def box_of(mask: Alpha, window: Window) -> Window | None:
+    """The box around all that a mask shows, in pixels of the frame; None where it shows nobody."""
+    cells = _cells(mask)
+    rows, columns = np.flatnonzero(cells.any(1)), np.flatnonzero(cells.any(0))
+    if not len(rows):
+        return None
+    return _in_frame(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1, window)
+
+
 def people_in(mask: Alpha, window: Window) -> list[Window]:
     """Boxes around what a mask shows, apart where it shows several, largest first, in pixels of the frame.
 
@@ -90,17 +99,7 @@ def people_in(mask: Alpha, window: Window) -> list[Window]:
         mask: (h, w) float32 in [0, 1], of the window.
         window: where in the frame it lies.
     """
-    cells = _cells(mask)
-    scale = window.size[0] / cells.shape[0], window.size[1] / cells.shape[1]
-    boxes = [
-        Window(
-            window.top + int(top * scale[0]),
-            window.left + int(left * scale[1]),
-            window.top + -int(-bottom * scale[0] // 1),
-            window.left + -int(-right * scale[1] // 1),
-        )
-        for top, left, bottom, right in _components(cells)
-    ]
+    boxes = [_in_frame(*box, window) for box in _components(_cells(mask))]
     return sorted(boxes, key=lambda box: -box.area)
 
 
@@ -125,13 +124,8 @@ def windows_for(people: Sequence[Window], size: Size) -> tuple[Window, ...]:
     return tuple(sorted(windows, key=lambda w: (w.left, w.top)))
 
 
-def still_fits(window: Window, people: Sequence[Window], size: Size) -> bool:
-    """Whether people are still seen well in a window that was drawn for where they were."""
-    if not people:
-        return False
-    box = people[0]
-    for person in people[1:]:
-        box = _hull(box, person)
+def still_fits(window: Window, box: Window, size: Size) -> bool:
+    """Whether people, all within a box, are still seen well in a window that was drawn for where they were."""
     side = max(box.size)
     rooms = [box.top - window.top, box.left - window.left, window.bottom - box.bottom, window.right - box.right]
     at_border = [window.top == 0, window.left == 0, window.bottom == size[0], window.right == size[1]]
@@ -161,6 +155,17 @@ def _places(
     at = to_begin + (np.arange(wanted) + 0.5) * (to_end - to_begin) / wanted
     index = np.floor((at - begin) * count / (end - begin)).astype(np.intp)
     return np.clip(index, 0, count - 1), (index >= 0) & (index < count)
+
+
+def _in_frame(top: int, left: int, bottom: int, right: int, window: Window) -> Window:
+    """Cells of a window as pixels of the frame."""
+    down, across = window.size[0] / CELLS, window.size[1] / CELLS
+    return Window(
+        window.top + int(top * down),
+        window.left + int(left * across),
+        window.top - int(-bottom * down // 1),
+        window.left - int(-right * across // 1),
+    )
 
 
 def _cells(mask: Alpha) -> NDArray[np.bool_]:
