@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sinet.media.sinks import save_image
     from sinet.pipeline.cut import Cut, CutOptions, cut
     from sinet.pipeline.segmenter import Segmenter
+    from sinet.pipeline.stream import Stream
     from sinet.runtime.catalog import names as models
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "Frame",
     "Segmenter",
     "SinetError",
+    "Stream",
     "__version__",
     "cut",
     "load_image",
@@ -41,6 +43,7 @@ _HOMES = {
     "Frame": ("sinet.core.types", "Frame"),
     "Segmenter": ("sinet.pipeline.segmenter", "Segmenter"),
     "SinetError": ("sinet.core.errors", "SinetError"),
+    "Stream": ("sinet.pipeline.stream", "Stream"),
     "cut": ("sinet.pipeline.cut", "cut"),
     "load_image": ("sinet.media.image", "load_image"),
     "models": ("sinet.runtime.catalog", "names"),
