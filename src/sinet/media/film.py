@@ -215,6 +215,7 @@ class Film:
                 self.damaged += 1
                 self._why = error
                 continue
+            self.damaged += packet is not None and packet.is_corrupt
             yield from frames
 
     def _packets(self) -> "Iterator[Packet[VideoStream] | None]":
