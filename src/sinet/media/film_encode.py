@@ -113,7 +113,8 @@ class FilmFile:
         self._out.close()
 
     def _write(self, frame: "VideoFrame", pts: int, duration: int) -> None:
-        frame.pts, frame.time_base, frame.duration = pts, self._info.time_base, duration
+        step = round(1 / (self._info.rate * self._info.time_base))
+        frame.pts, frame.time_base, frame.duration = pts, self._info.time_base, duration or step
         self._out.mux(self._picture.encode(frame))
         if self._beside is not None:
             self._beside.write_until(pts * self._info.time_base)
@@ -133,6 +134,8 @@ class FilmFile:
         return self._codec.pixels
 
     def _add_picture(self, row: FilmFormat, options: FilmOptions) -> "VideoStream":
+        from av.codec.context import Flags
+
         encoder, info = self._codec.encoder, self._info
         _check_encoder(self._name, encoder)
         if encoder not in self._out.supported_codecs:
@@ -143,9 +146,14 @@ class FilmFile:
         context.pix_fmt = self._pixels
         context.time_base = info.time_base
         context.sample_aspect_ratio = info.aspect
+        if info.aspect != 1 and not (row.says_aspect or self._codec.says_aspect):
+            self.notes.append(
+                f"pixels are shown as square: {encoder} in {row.name} does not say that they are {info.aspect}"
+            )
         context.colorspace, context.color_range = matrix_number(info), range_number(info)
         context.color_primaries, context.color_trc = info.primaries, info.transfer
         context.options = _encoder_options(self._name, self._codec, options, self._alpha)
+        context.flags |= Flags.frame_duration  # or the last frame lasts as long as an average one
         context.thread_count = options.threads or 0
         if encoder == CODECS["hevc"].encoder and row.muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # Apple's players know HEVC under no other

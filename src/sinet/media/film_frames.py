@@ -27,8 +27,6 @@ _MATRICES: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 
 """By FFmpeg's numbers (AVColorSpace), which are those of ITU-T H.273."""
 # FCC's and SMPTE 240M's shares are near those that they are converted to, and not the same.
 _CONVERTED = frozenset({4, 7})
-_BLENDED_BITS = 10
-"""The scaler forgets alpha of deeper YUV instead of laying it over black."""
 _RANGES = {True: "pc", False: "tv"}
 _AS_THEY_ARE = frozenset({"yuv420p", "yuvj420p", "nv12"})
 _TURNS = {90: ("transpose=clock",), 180: ("hflip", "vflip"), 270: ("transpose=cclock",)}
@@ -169,11 +167,14 @@ class Uprighter:
         steps = [f"buffer={source}:range={form.range}:colorspace={form.matrix}"]
         if self._interlaced:
             steps.append("bwdif=mode=send_frame:deint=interlaced")
-        if form.format.startswith("yuva") and frame.format.components[0].bits > _BLENDED_BITS:
-            steps.append("format=yuva444p10le")
+        from_rgb = frame.format.is_rgb
+        if not from_rgb and any(part.is_alpha for part in frame.format.components):
+            # The scaler lays YUV over luma 0, which is no black where the range is limited, and forgets deep alpha.
+            steps += [f"scale=in_color_matrix={came.matrix}:in_range={_RANGES[came.full_range]}", "format=gbrap"]
+            from_rgb = True
         turn = _TURNS.get(form.turn, ())
         height, width = self.size if form.turn % 180 == 0 else (self.size[1], self.size[0])
-        steps.append(f"scale={width}:{height}:{_scaling(came, self.colours, frame.format.is_rgb)}")
+        steps.append(f"scale={width}:{height}:{_scaling(came, self.colours, from_rgb)}")
         steps.append("format=yuv420p|yuvj420p")
         steps += [*(("hflip",) if form.mirrored else ()), *turn, "buffersink"]
         graph.link_nodes(*(_add(graph, step) for step in steps)).configure()
