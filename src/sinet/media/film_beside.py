@@ -52,7 +52,7 @@ class Beside:
         self._cut = span[0] > 0
         self._copied: dict[int, Stream] = {}
         self._encoded: dict[int, tuple[AudioStream, AudioStream]] = {}
-        holds = out.supported_codecs
+        holds = out.supported_codecs - row.refuses
         for stream in self._source.streams.audio:
             self._add_sound(stream, holds, row)
         for stream in self._source.streams.subtitles:

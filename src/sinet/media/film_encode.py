@@ -21,6 +21,7 @@ from sinet.media.film_open import reason_of
 from sinet.media.film_pixels import frame_of_rgba, frame_of_yuv, matrix_number, range_number
 
 if TYPE_CHECKING:
+    from av.codec.codec import Codec
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -137,8 +138,8 @@ class FilmFile:
         from av.codec.context import Flags
 
         encoder, info = self._codec.encoder, self._info
-        _check_encoder(self._name, encoder)
-        if encoder not in self._out.supported_codecs:
+        codec = _find_encoder(self._name, encoder)
+        if encoder not in self._out.supported_codecs or codec.canonical_name in row.refuses:
             raise OutputError(f"{self._name}: {row.name} cannot hold {encoder}; use .mkv, or another codec")
         picture: VideoStream = self._out.add_stream(encoder, rate=info.rate)  # pyright: ignore[reportAssignmentType]
         context = picture.codec_context
@@ -191,18 +192,19 @@ class Source:
     span: tuple[Fraction, Fraction | None]
 
 
-def _check_encoder(name: str, encoder: str) -> None:
+def _find_encoder(name: str, encoder: str) -> "Codec":
     import av
     from av.codec.codec import UnknownCodecError
 
     try:
-        kind = av.Codec(encoder, "w").type
+        codec = av.Codec(encoder, "w")
     except UnknownCodecError as error:
         raise OutputError(
             f"{name}: the FFmpeg here has no encoder {encoder}; use one of {', '.join(CODECS)}, or leave it out"
         ) from error
-    if kind != "video":
-        raise OutputError(f"{name}: {encoder} encodes {kind}; use one of {', '.join(CODECS)}, or leave it out")
+    if codec.type != "video":
+        raise OutputError(f"{name}: {encoder} encodes {codec.type}; use one of {', '.join(CODECS)}, or leave it out")
+    return codec
 
 
 def _encoder_options(name: str, codec: FilmCodec, options: FilmOptions, alpha: bool) -> dict[str, str]:
@@ -219,6 +221,8 @@ def _encoder_options(name: str, codec: FilmCodec, options: FilmOptions, alpha: b
     else:
         lowest, highest = codec.qualities
         if not lowest <= options.quality <= highest:
-            raise OutputError(f"{name}: quality {options.quality} is beyond {codec.encoder}'s {lowest} to {highest}")
+            raise OutputError(
+                f"{name}: quality {options.quality} is none of {codec.encoder}'s; give {lowest} (best) to {highest}"
+            )
         said[codec.quality_option] = str(options.quality)
     return said | (dict(codec.alpha_options) if alpha else {})

@@ -20,6 +20,7 @@ class FilmFormat:
         sound: FFmpeg's encoder for sound that it cannot hold as it is.
         alpha_codec: the same as `codec` for films that are see-through; None where it holds none.
         keeps_ticks: whether time stamps are kept in the film's own ticks; where not, they are milliseconds.
+        refuses: codecs that FFmpeg says it can hold, and then does not write.
         says_aspect: whether PyAV writes the shape of pixels into it; where not, the codec must.
     """
 
@@ -29,6 +30,7 @@ class FilmFormat:
     sound: str
     alpha_codec: str | None = None
     keeps_ticks: bool = True
+    refuses: frozenset[str] = frozenset()
     says_aspect: bool = True
 
 
@@ -65,13 +67,15 @@ class FilmCodec:
     says_aspect: bool = False
 
 
+_NOT_IN_QUICKTIME = frozenset({"opus", "flac", "truehd", "vp9"})
+
 _MP4 = FilmFormat("MP4", "mp4", "h264", "aac")
 _MKV = FilmFormat("Matroska", "matroska", "h264", "aac", keeps_ticks=False, says_aspect=False)
 
 OUTPUT: dict[str, FilmFormat] = {
     ".mp4": _MP4,
     ".m4v": _MP4,
-    ".mov": FilmFormat("QuickTime", "mov", "h264", "aac", alpha_codec="prores"),
+    ".mov": FilmFormat("QuickTime", "mov", "h264", "aac", alpha_codec="prores", refuses=_NOT_IN_QUICKTIME),
     ".mkv": _MKV,
     ".webm": FilmFormat("WebM", "webm", "vp9", "libopus", alpha_codec="vp9", keeps_ticks=False, says_aspect=False),
 }
