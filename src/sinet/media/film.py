@@ -1,5 +1,6 @@
 """A film in, frame by frame, upright and in YUV 4:2:0 of 8 bits: `Film`."""
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,28 +118,36 @@ class Film:
         self._container.close()
 
     def _open(self, threads: int | None) -> None:
-        self._decoder = find_decoder(self._stream, threads)
-        self._time_base = self._stream.time_base or MICROSECOND
-        self._step = max(1, round(1 / (rate_of(self._stream) * self._time_base)))
-        origin = origin_of(self._container)
-        self._origin = round((origin + Fraction(self._span[0])) / self._time_base)
-        if self._span[0] > 0:
-            seek_before(self._container, origin + Fraction(self._span[0]))
-        timed = self._timed()
-        first = next(timed, None)
-        if first is None and self._span[0] > 0 and self.damaged == 0:
-            timed = self._from_the_beginning()
-            first = next(timed, None)
+        first, rest = self._begin(threads, search=self._span[0] > 0)
+        if self._astray:
+            self._container.close()
+            self._container, self._stream = open_film(self._path)
+            first, rest = self._begin(threads, search=False)
         if first is None:
             raise self._nothing()
         self._form = Uprighter(first)
         self.info = read_info(self._container, self._stream, first, self._form, self._span)
-        self._frames = self._upright(first, timed)
+        self._frames = self._upright(first, rest)
 
-    def _from_the_beginning(self) -> "Iterator[VideoFrame]":
-        """Read all that lies before the piece too: in files without an index, a search may end too late."""
-        seek_before(self._container, Fraction(0))
-        return self._timed()
+    def _begin(self, threads: int | None, search: bool) -> "tuple[VideoFrame | None, Iterator[VideoFrame]]":
+        """Decode the first frame of the piece; `_astray` then tells whether the search for it went past it."""
+        from av.stream import Discard
+
+        self.damaged = 0
+        self._astray = False
+        self._decoder = find_decoder(self._stream, threads)
+        for stream in self._container.streams:
+            if stream is not self._stream:
+                stream.discard = Discard.all
+        self._time_base = self._stream.time_base or MICROSECOND
+        self._step = max(1, round(1 / (rate_of(self._stream) * self._time_base)))
+        start = origin_of(self._container) + Fraction(self._span[0])
+        self._origin = self._ticks(start)
+        if search and not seek_before(self._container, start):
+            self._astray = True
+            return None, iter(())
+        timed = self._timed(search)
+        return next(timed, None), timed
 
     def _nothing(self) -> ImageError:
         if self._why is not None:
@@ -162,26 +171,32 @@ class Film:
             yield from self._form.push(frame, self._time_base)
         yield from self._form.flush()
 
-    def _timed(self) -> "Iterator[VideoFrame]":
+    def _timed(self, searched: bool) -> "Iterator[VideoFrame]":
         """Frames of the piece, each with a time stamp that is later than the one before."""
         last: int | None = None
-        end = (
-            None if self._span[1] == float("inf") else round(Fraction(self._span[1] - self._span[0]) / self._time_base)
-        )
+        end = None
+        if self._span[1] < float("inf"):
+            end = self._ticks(origin_of(self._container) + Fraction(self._span[1])) - self._origin
         for frame in self._decoded():
-            pts = self._stamp(frame, last)
-            last = pts
+            if searched and last is None and (frame.pts is None or frame.pts > self._origin):
+                self._astray = True
+                return
+            last = pts = self._stamp(frame, last)
             if end is not None and pts >= end:
                 return
             if pts >= 0 or self._span[0] == 0:
                 frame.pts = pts
                 yield frame
+        self._astray = searched and last is None
+
+    def _ticks(self, seconds: Fraction) -> int:
+        """The first tick at or after a time, which may be off by the rounding of a decimal fraction."""
+        return math.ceil(seconds / self._time_base - Fraction(1, 1000))
 
     def _stamp(self, frame: "VideoFrame", last: int | None) -> int:
-        came = frame.pts if frame.pts is not None else frame.dts
-        if came is None:
-            return -self._origin if last is None else last + self._step
-        pts = came - self._origin
+        if frame.pts is None:
+            return -self._ticks(Fraction(self._span[0])) if last is None else last + self._step
+        pts = frame.pts - self._origin
         if last is None or pts > last:
             return pts
         # Twice the same time is kept apart by a tick; a clock that was set back goes on from where it was.
@@ -200,6 +215,7 @@ class Film:
                 self.damaged += 1
                 self._why = error
                 continue
+            self.damaged += packet is not None and packet.is_corrupt
             yield from frames
 
     def _packets(self) -> "Iterator[Packet[VideoStream] | None]":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NOT_COPIED = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate"})
 _BITS_A_CHANNEL = 96_000
 _FOR_OPUS = 48_000
+_INTERLEAVED_S = 10  # streams of a file are not further apart than this
 
 
 class Beside:
@@ -51,7 +52,7 @@ class Beside:
         self._cut = span[0] > 0
         self._copied: dict[int, Stream] = {}
         self._encoded: dict[int, tuple[AudioStream, AudioStream]] = {}
-        holds = out.supported_codecs
+        holds = out.supported_codecs - row.refuses
         for stream in self._source.streams.audio:
             self._add_sound(stream, holds, row)
         for stream in self._source.streams.subtitles:
@@ -123,10 +124,14 @@ class Beside:
     def _read(self) -> "Iterator[tuple[Fraction, Packet[Stream]]]":
         """Packets of the piece, with their times in it."""
         from av.error import FFmpegError
+        from av.stream import Discard
 
         wanted = [stream for stream in self._source.streams if stream.index in {*self._copied, *self._encoded}]
         if not wanted:
             return
+        for stream in self._source.streams:
+            if stream not in wanted:
+                stream.discard = Discard.all  # so that the picture is not read from the disk a second time
         if self._cut:
             seek_before(self._source, self._origin)
         try:
@@ -135,6 +140,8 @@ class Beside:
                     continue
                 time = self._moved(packet.pts * packet.time_base)
                 if self._length is not None and time >= self._length:
+                    if time > self._length + _INTERLEAVED_S:
+                        return
                     continue
                 if time < 0 and (self._cut or (packet.is_discard and not self._may_precede)):
                     continue

@@ -21,6 +21,7 @@ from sinet.media.film_open import reason_of
 from sinet.media.film_pixels import frame_of_rgba, frame_of_yuv, matrix_number, range_number
 
 if TYPE_CHECKING:
+    from av.codec.codec import Codec
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -113,7 +114,8 @@ class FilmFile:
         self._out.close()
 
     def _write(self, frame: "VideoFrame", pts: int, duration: int) -> None:
-        frame.pts, frame.time_base, frame.duration = pts, self._info.time_base, duration
+        step = round(1 / (self._info.rate * self._info.time_base))
+        frame.pts, frame.time_base, frame.duration = pts, self._info.time_base, duration or step
         self._out.mux(self._picture.encode(frame))
         if self._beside is not None:
             self._beside.write_until(pts * self._info.time_base)
@@ -133,9 +135,11 @@ class FilmFile:
         return self._codec.pixels
 
     def _add_picture(self, row: FilmFormat, options: FilmOptions) -> "VideoStream":
+        from av.codec.context import Flags
+
         encoder, info = self._codec.encoder, self._info
-        _check_encoder(self._name, encoder)
-        if encoder not in self._out.supported_codecs:
+        codec = _find_encoder(self._name, encoder)
+        if encoder not in self._out.supported_codecs or codec.canonical_name in row.refuses:
             raise OutputError(f"{self._name}: {row.name} cannot hold {encoder}; use .mkv, or another codec")
         picture: VideoStream = self._out.add_stream(encoder, rate=info.rate)  # pyright: ignore[reportAssignmentType]
         context = picture.codec_context
@@ -143,9 +147,14 @@ class FilmFile:
         context.pix_fmt = self._pixels
         context.time_base = info.time_base
         context.sample_aspect_ratio = info.aspect
+        if info.aspect != 1 and not (row.says_aspect or self._codec.says_aspect):
+            self.notes.append(
+                f"pixels are shown as square: {encoder} in {row.name} does not say that they are {info.aspect}"
+            )
         context.colorspace, context.color_range = matrix_number(info), range_number(info)
         context.color_primaries, context.color_trc = info.primaries, info.transfer
         context.options = _encoder_options(self._name, self._codec, options, self._alpha)
+        context.flags |= Flags.frame_duration  # or the last frame lasts as long as an average one
         context.thread_count = options.threads or 0
         if encoder == CODECS["hevc"].encoder and row.muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # Apple's players know HEVC under no other
@@ -183,18 +192,19 @@ class Source:
     span: tuple[Fraction, Fraction | None]
 
 
-def _check_encoder(name: str, encoder: str) -> None:
+def _find_encoder(name: str, encoder: str) -> "Codec":
     import av
     from av.codec.codec import UnknownCodecError
 
     try:
-        kind = av.Codec(encoder, "w").type
+        codec = av.Codec(encoder, "w")
     except UnknownCodecError as error:
         raise OutputError(
             f"{name}: the FFmpeg here has no encoder {encoder}; use one of {', '.join(CODECS)}, or leave it out"
         ) from error
-    if kind != "video":
-        raise OutputError(f"{name}: {encoder} encodes {kind}; use one of {', '.join(CODECS)}, or leave it out")
+    if codec.type != "video":
+        raise OutputError(f"{name}: {encoder} encodes {codec.type}; use one of {', '.join(CODECS)}, or leave it out")
+    return codec
 
 
 def _encoder_options(name: str, codec: FilmCodec, options: FilmOptions, alpha: bool) -> dict[str, str]:
@@ -211,6 +221,8 @@ def _encoder_options(name: str, codec: FilmCodec, options: FilmOptions, alpha: b
     else:
         lowest, highest = codec.qualities
         if not lowest <= options.quality <= highest:
-            raise OutputError(f"{name}: quality {options.quality} is beyond {codec.encoder}'s {lowest} to {highest}")
+            raise OutputError(
+                f"{name}: quality {options.quality} is none of {codec.encoder}'s; give {lowest} (best) to {highest}"
+            )
         said[codec.quality_option] = str(options.quality)
     return said | (dict(codec.alpha_options) if alpha else {})

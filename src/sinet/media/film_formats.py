@@ -20,6 +20,8 @@ class FilmFormat:
         sound: FFmpeg's encoder for sound that it cannot hold as it is.
         alpha_codec: the same as `codec` for films that are see-through; None where it holds none.
         keeps_ticks: whether time stamps are kept in the film's own ticks; where not, they are milliseconds.
+        refuses: codecs that FFmpeg says it can hold, and then does not write.
+        says_aspect: whether PyAV writes the shape of pixels into it; where not, the codec must.
     """
 
     name: str
@@ -28,6 +30,8 @@ class FilmFormat:
     sound: str
     alpha_codec: str | None = None
     keeps_ticks: bool = True
+    refuses: frozenset[str] = frozenset()
+    says_aspect: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class FilmCodec:
         odd_pixels: the same for odd widths and heights; None where `pixels` can have them.
         alpha_pixels: the same for films that are see-through; None where it cannot be.
         alpha_options: what it is told then.
+        says_aspect: whether it says the shape of pixels.
     """
 
     encoder: str
@@ -59,25 +64,36 @@ class FilmCodec:
     odd_pixels: str | None = None
     alpha_pixels: str | None = None
     alpha_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    says_aspect: bool = False
 
+
+_NOT_IN_QUICKTIME = frozenset({"opus", "flac", "truehd", "vp9"})
 
 _MP4 = FilmFormat("MP4", "mp4", "h264", "aac")
-_MKV = FilmFormat("Matroska", "matroska", "h264", "aac", keeps_ticks=False)
+_MKV = FilmFormat("Matroska", "matroska", "h264", "aac", keeps_ticks=False, says_aspect=False)
 
 OUTPUT: dict[str, FilmFormat] = {
     ".mp4": _MP4,
     ".m4v": _MP4,
-    ".mov": FilmFormat("QuickTime", "mov", "h264", "aac", alpha_codec="prores"),
+    ".mov": FilmFormat("QuickTime", "mov", "h264", "aac", alpha_codec="prores", refuses=_NOT_IN_QUICKTIME),
     ".mkv": _MKV,
-    ".webm": FilmFormat("WebM", "webm", "vp9", "libopus", alpha_codec="vp9", keeps_ticks=False),
+    ".webm": FilmFormat("WebM", "webm", "vp9", "libopus", alpha_codec="vp9", keeps_ticks=False, says_aspect=False),
 }
 """Suffix in lower case -> how such a film is written."""
 
 CODECS: dict[str, FilmCodec] = {
     # 4:2:0 of H.264 and HEVC has even sizes only: its crop counts in pairs of pixels. 4:4:4 has all.
-    "h264": FilmCodec("libx264", "crf", 20, (0, 51), "preset", "superfast", odd_pixels="yuv444p"),
+    "h264": FilmCodec("libx264", "crf", 20, (0, 51), "preset", "superfast", odd_pixels="yuv444p", says_aspect=True),
     "hevc": FilmCodec(
-        "libx265", "crf", 24, (0, 51), "preset", "superfast", {"x265-params": "log-level=none"}, odd_pixels="yuv444p"
+        "libx265",
+        "crf",
+        24,
+        (0, 51),
+        "preset",
+        "superfast",
+        {"x265-params": "log-level=none"},
+        odd_pixels="yuv444p",
+        says_aspect=True,
     ),
     "vp9": FilmCodec(
         "libvpx-vp9",
@@ -95,7 +111,7 @@ CODECS: dict[str, FilmCodec] = {
         alpha_pixels="yuva444p10le",
         alpha_options={"profile": "4444"},
     ),
-    "ffv1": FilmCodec("ffv1", options={"level": "3", "slicecrc": "1"}, alpha_pixels="yuva420p"),
+    "ffv1": FilmCodec("ffv1", alpha_pixels="yuva420p"),
 }
 """What people call a codec -> how it is written. Any other name is taken for one of FFmpeg's encoders."""
 

@@ -167,9 +167,14 @@ class Uprighter:
         steps = [f"buffer={source}:range={form.range}:colorspace={form.matrix}"]
         if self._interlaced:
             steps.append("bwdif=mode=send_frame:deint=interlaced")
+        from_rgb = frame.format.is_rgb
+        if not from_rgb and any(part.is_alpha for part in frame.format.components):
+            # The scaler lays YUV over luma 0, which is no black where the range is limited, and forgets deep alpha.
+            steps += [f"scale=in_color_matrix={came.matrix}:in_range={_RANGES[came.full_range]}", "format=gbrap"]
+            from_rgb = True
         turn = _TURNS.get(form.turn, ())
         height, width = self.size if form.turn % 180 == 0 else (self.size[1], self.size[0])
-        steps.append(f"scale={width}:{height}:{_scaling(came, self.colours, frame.format.is_rgb)}")
+        steps.append(f"scale={width}:{height}:{_scaling(came, self.colours, from_rgb)}")
         steps.append("format=yuv420p|yuvj420p")
         steps += [*(("hflip",) if form.mirrored else ()), *turn, "buffersink"]
         graph.link_nodes(*(_add(graph, step) for step in steps)).configure()

@@ -97,14 +97,19 @@ def origin_of(container: "InputContainer") -> Fraction:
     return max(Fraction(0), (container.start_time or 0) * MICROSECOND)
 
 
-def seek_before(container: "InputContainer", seconds: Fraction) -> None:
-    """Go to a keyframe at or before that time of the film's own clock, or to the beginning where that is unknown."""
+def seek_before(container: "InputContainer", seconds: Fraction) -> bool:
+    """Go to a keyframe near a time of the film's own clock, before it where the file has an index.
+
+    Returns:
+        Whether that could be done; where not, reading goes on where it was.
+    """
     from av.error import FFmpegError
 
     try:
         container.seek(int(seconds / MICROSECOND))
     except FFmpegError:
-        container.seek(0)
+        return False
+    return True
 
 
 def reason_of(error: Exception) -> str:
