@@ -464,25 +464,68 @@ RARE void widen_chroma(const struct source *chroma, int swapped, ptrdiff_t row, 
     }
 }
 
-/* The same for a video frame, colours being its codes; alpha as bytes. */
+/* What is said of a strip's pixels by the cells of a grid that they lie in: NOTHING, FITTED, ALL; and of each vector of
+ * them, FITTED where they differ. */
+enum { NOTHING = 0, FITTED = 1, ALL = 2 };
+
+struct said {
+    int32_t cell[STRIP];
+    uint8_t pixels[STRIP + ROOM], vectors[STRIP / LANES];
+    ptrdiff_t row;
+    int fitted; /* whether anything is */
+};
+
+static ptrdiff_t cell_of(ptrdiff_t i, int cells, int pixels) {
+    return (ptrdiff_t)((2 * (int64_t)i + 1) * cells / (2 * (int64_t)pixels));
+}
+
+RARE void say_row(struct said *s, const uint8_t *cells, ptrdiff_t row, int grid_width, ptrdiff_t columns) {
+    s->row = row, s->fitted = 0;
+    for (ptrdiff_t x = 0; x < columns; x++) s->pixels[x] = cells ? cells[row * grid_width + s->cell[x]] : FITTED;
+    for (ptrdiff_t x = columns; x < whole_vectors(columns); x++) s->pixels[x] = s->pixels[columns - 1];
+    for (ptrdiff_t x = 0; x < columns; x += LANES) {
+        uint8_t kind = s->pixels[x];
+        for (int i = 1; i < LANES; i++)
+            if (s->pixels[x + i] != kind) kind = FITTED;
+        s->vectors[x / LANES] = kind;
+        s->fitted |= kind == FITTED;
+    }
+}
+
+/* The same for a video frame, colours being its codes; alpha as bytes, and 0 or 255 where `cells` say so. */
 static void guided_alpha_yuv(struct source luma, const struct source *chroma, int swapped, struct grid coefficients,
-                             float low, float high, struct target alpha, float *scratch) {
+                             const uint8_t *cells, float low, float high, struct target alpha, float *scratch) {
     struct enlarger e = open_enlarger(coefficients, COEFFICIENTS, luma.height, luma.width, scratch);
     struct wide_chroma wide;
+    struct said said;
     float gain = 255 / (high - low), shift = -low * gain, slope = gain / 255;
     for (ptrdiff_t left = 0; left < luma.width; left += STRIP) {
-        ptrdiff_t columns = lesser(STRIP, luma.width - left);
+        ptrdiff_t columns = lesser(STRIP, luma.width - left), widened = -1;
         begin_strip(&e, left, columns);
+        said.row = -1;
+        for (ptrdiff_t x = 0; x < columns; x++) said.cell[x] = (int32_t)cell_of(left + x, coefficients.width, luma.width);
         for (ptrdiff_t y = 0; y < luma.height; y++) {
-            struct between b = rows_around(&e, y, columns);
+            struct between b = {0};
             const uint8_t *seen = bytes_of(luma, y) + left;
             uint8_t *row = (uint8_t *)alpha.data + y * alpha.stride + left;
-            if (!(y & 1)) widen_chroma(chroma, swapped, y / 2, left, columns, &wide);
+            ptrdiff_t cell = cell_of(y, coefficients.height, luma.height);
+            if (cell != said.row) say_row(&said, cells, cell, coefficients.width, columns);
+            if (said.fitted) {
+                b = rows_around(&e, y, columns);
+                if (widened != y / 2) widen_chroma(chroma, swapped, widened = y / 2, left, columns, &wide);
+            }
             for (ptrdiff_t x = 0; x < columns; x += LANES) {
+                uint8_t kind = said.vectors[x / LANES];
+                if (kind != FITTED) {
+                    store_bytes(row + x, vset(kind == ALL ? 255 : 0), columns - x);
+                    continue;
+                }
                 vf fitted = enlarged(b, 0, x) * load_bytes(seen + x, columns - x);
                 fitted += enlarged(b, 1, x) * load_bytes(wide.u + x, columns - x);
                 fitted += enlarged(b, 2, x) * load_bytes(wide.v + x, columns - x);
                 vf cut = within(fitted * slope + (enlarged(b, 3, x) * gain + shift), 0, 255);
+                vf told = vto_float(vwiden_bytes(said.pixels + x));
+                cut = vselect((vi)(told == (float)FITTED), cut, told * 127.5f);
                 store_bytes(row + x, cut + 0.5f, columns - x);
             }
         }
@@ -597,17 +640,26 @@ static void add_bytes(uint32_t *sums, const uint8_t *row, ptrdiff_t n, int furth
 /* Averages of squares of factor x factor pixels, cut at the right and lower border, rounded to the nearest code. */
 static void shrink(struct source image, int factor, struct target made, uint32_t *sums) {
     ptrdiff_t channels = image.channels;
+    if (factor == 2 && channels == 1) {
+        for (ptrdiff_t y = 0; y < image.height; y += 2) {
+            const uint8_t *upper = bytes_of(image, y), *lower = y + 1 < image.height ? bytes_of(image, y + 1) : upper;
+            halve(upper, lower, image.width, (image.width + 1) / 2, (uint8_t *)made.data + y / 2 * made.stride);
+        }
+        return;
+    }
     for (ptrdiff_t top = 0; top < image.height; top += factor) {
         ptrdiff_t rows = lesser(factor, image.height - top);
         for (ptrdiff_t y = 0; y < rows; y++) add_bytes(sums, bytes_of(image, top + y), image.width * channels, y > 0);
         uint8_t *means = (uint8_t *)made.data + top / factor * made.stride;
         for (ptrdiff_t left = 0; left < image.width; left += factor) {
             ptrdiff_t columns = lesser(factor, image.width - left);
+            /* sum / count by a multiplication: exact, since sum * count is below 2^32. */
             uint32_t count = (uint32_t)(rows * columns);
+            uint64_t inverse = (((uint64_t)1 << 32) + count - 1) / count;
             for (ptrdiff_t c = 0; c < channels; c++) {
                 uint32_t sum = count / 2;
                 for (ptrdiff_t x = 0; x < columns; x++) sum += sums[(left + x) * channels + c];
-                *means++ = (uint8_t)(sum / count);
+                *means++ = (uint8_t)(sum * inverse >> 32);
             }
         }
     }

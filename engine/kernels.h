@@ -78,7 +78,7 @@ struct kernels {
                          struct target alpha, float *scratch);
     /* chroma: as for resize_yuv; alpha as bytes; scratch as for guided_alpha */
     void (*guided_alpha_yuv)(struct source luma, const struct source *chroma, int swapped, struct grid coefficients,
-                             float low, float high, struct target alpha, float *scratch);
+                             const uint8_t *cells, float low, float high, struct target alpha, float *scratch);
     int64_t (*local_colours_floats)(int height, int width, int radius);
     void (*local_colours)(struct source rgb, struct source alpha, struct windows windows, float *colours,
                           float *scratch);

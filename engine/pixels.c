@@ -358,8 +358,8 @@ int sinet_guided_alpha(int isa, const float *coefficients, int grid_height, int 
 }
 
 int sinet_guided_alpha_yuv420(int isa, const float *coefficients, int grid_height, int grid_width,
-                              const struct sinet_yuv420 *frame, int height, int width, float low, float high,
-                              uint8_t *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes) {
+                              const uint8_t *cells, const struct sinet_yuv420 *frame, int height, int width, float low,
+                              float high, uint8_t *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes) {
     const struct kernels *kernels = find_pixel_kernels(isa);
     int64_t needed = enlarge_needs(kernels);
     if (needed < 0) return (int)needed;
@@ -373,7 +373,7 @@ int sinet_guided_alpha_yuv420(int isa, const float *coefficients, int grid_heigh
     struct source sources[2];
     chroma_sources(&chroma, frame, height, width, sources);
     kernels->guided_alpha_yuv(source_of(frame->y, frame->y_stride, height, width, 1), sources, chroma.swapped,
-                              (struct grid){coefficients, grid_height, grid_width}, low, high,
+                              (struct grid){coefficients, grid_height, grid_width}, cells, low, high,
                               (struct target){made, made_stride}, scratch);
     return SINET_OK;
 }

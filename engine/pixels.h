@@ -126,9 +126,10 @@ SINET_API int sinet_guided_alpha(int isa, const float *coefficients, int grid_he
                                  size_t scratch_bytes);
 
 /* The same for a video frame, by a fit to its codes of y, u and v; alpha in 0..255 at the size of luma. Chroma speaks for
- * the four pixels that it covers. */
+ * the four pixels that it covers. `cells`, null or a byte for each place of the grid, say where there is no need to look:
+ * of the pixels in a cell, 0 makes all alphas 0, 2 makes them 255, 1 has them fitted. */
 SINET_API int sinet_guided_alpha_yuv420(int isa, const float *coefficients, int grid_height, int grid_width,
-                                        const struct sinet_yuv420 *frame, int height, int width, float low, float high,
+                                        const uint8_t *cells, const struct sinet_yuv420 *frame, int height, int width, float low, float high,
                                         uint8_t *made, ptrdiff_t made_stride, void *scratch, size_t scratch_bytes);
 
 /* Mean colours of the person and of the background around every pixel: 6 planes (red, green, blue of the one, then of the

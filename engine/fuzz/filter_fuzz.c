@@ -242,8 +242,10 @@ static void fuzz_guided_alpha_yuv(struct draw *d, int height, int width) {
     struct turns t = turns(d, height, width, 1, 9);
     struct image y = image(d, height, width, 1), u = image(d, (height + 1) / 2, (width + 1) / 2 * step, 1), v = copy(&u);
     float *coefficients = grid(d, 4, grid_height, grid_width, 1, wild);
+    uint8_t *cells = seldom(d, 3) ? NULL : block((size_t)grid_height * grid_width, 1);
     int spoilt = t.spoilt;
     uint32_t seed = draw_bytes(d, 2);
+    for (int i = 0; cells && i < grid_height * grid_width; i++) cells[i] = chance(&seed) % 3;
     fill_bytes(&y, seed), fill_bytes(&u, seed + 1), fill_bytes(&v, seed + 2);
     struct sinet_yuv420 frame = {y.first, u.first, v.first, y.stride, u.stride, SPOIL(1, step, 0)};
     if (step == 2) frame.u = u.first + swapped, frame.v = u.first + !swapped;
@@ -252,13 +254,15 @@ static void fuzz_guided_alpha_yuv(struct draw *d, int height, int width) {
         void *memory = scratch_of(turn, needed);
         check_turn(&t,
                    sinet_guided_alpha_yuv420(isa_of(&t, turn), SPOIL(2, coefficients, NULL),
-                                             SPOIL(3, grid_height, height + 1), grid_width, SPOIL(4, &frame, NULL),
+                                             SPOIL(3, grid_height, height + 1), grid_width, cells,
+                                             SPOIL(4, &frame, NULL),
                                              SPOIL(5, height, 0), width, SPOIL(6, low, NAN), SPOIL(7, high, low),
                                              SPOIL(8, t.made[turn].first, NULL), t.made[turn].stride, memory,
                                              SPOIL(9, needed, needed - 1)),
                    memory);
     }
     drop(&y), drop(&u), drop(&v), release(coefficients);
+    if (cells) release(cells);
     check_and_drop(&t, wild ? -1 : 1);
 }
 

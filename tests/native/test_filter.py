@@ -121,8 +121,9 @@ def test_the_fit_applied_to_a_video_frame(grid: tuple[int, int], size: tuple[int
     u, v = (pairs[..., 0], pairs[..., 1]) if step > 0 else (pairs[..., 1], pairs[..., 0])
     frame = Yuv420(y, u.copy(), v.copy()) if step == 1 else Yuv420(y, u, v)
     fit = rng.normal(0, 0.5, (4, *grid)).astype(np.float32)
-    off = native.guided_alpha_yuv(fit, frame) - guided.guided_alpha_yuv(fit, frame).astype(int)
-    assert np.abs(off).max() <= 1
+    for cells in (None, rng.integers(0, 3, grid, np.uint8)):
+        off = native.guided_alpha_yuv(fit, frame, cells) - guided.guided_alpha_yuv(fit, frame, cells).astype(int)
+        assert np.abs(off).max() <= 1
 
 
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])

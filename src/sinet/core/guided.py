@@ -74,12 +74,19 @@ def guided_alpha(coefficients: Float, rgb: Rgb8, levels: tuple[float, float] = L
     return np.clip((fitted - low) / (high - low), 0, 1).astype(np.float32)
 
 
-def guided_alpha_yuv(coefficients: Float, frame: Yuv420, levels: tuple[float, float] = LEVELS) -> Alpha8:
+NOTHING, FITTED, ALL = 0, 1, 2
+"""What a cell of the fit's grid says of the pixels in it: alpha is 0, alpha is fitted, alpha is 1."""
+
+
+def guided_alpha_yuv(
+    coefficients: Float, frame: Yuv420, cells: NDArray[np.uint8] | None = None, levels: tuple[float, float] = LEVELS
+) -> Alpha8:
     """The same for a video frame, by a fit to its codes: alpha at the size of luma.
 
     Args:
         coefficients: (4, h, w) float32, fitted with a picture of Y, U and V for red, green and blue.
         frame: no smaller than the fit. Chroma speaks for the four pixels that it covers.
+        cells: (h, w) uint8, `NOTHING`, `FITTED` or `ALL`; all are fitted without.
         levels: as for `guided_alpha`.
 
     Returns:
@@ -87,8 +94,12 @@ def guided_alpha_yuv(coefficients: Float, frame: Yuv420, levels: tuple[float, fl
     """
     height, width = frame.size
     u, v = (np.repeat(np.repeat(plane, 2, 0), 2, 1)[:height, :width] for plane in (frame.u, frame.v))
-    alpha = guided_alpha(coefficients, np.stack([frame.y, u, v], -1), levels)
-    return (alpha * 255 + 0.5).astype(np.uint8)
+    alpha = (guided_alpha(coefficients, np.stack([frame.y, u, v], -1), levels) * 255 + 0.5).astype(np.uint8)
+    if cells is not None:
+        rows, columns = ((2 * np.arange(n) + 1) * c // (2 * n) for n, c in zip(frame.size, cells.shape, strict=True))
+        told = cells[rows][:, columns]
+        alpha[told == NOTHING], alpha[told == ALL] = 0, 255
+    return alpha
 
 
 def coefficients_for_yuv(coefficients: Float, matrix: Matrix, full_range: bool) -> Float:

@@ -208,7 +208,7 @@ def _find_encoder(name: str, encoder: str) -> "Codec":
 
 
 def _encoder_options(name: str, codec: FilmCodec, options: FilmOptions, alpha: bool) -> dict[str, str]:
-    said = dict(codec.options)
+    said = {**codec.options, **(codec.quick_options if options.preset is None else {})}
     if codec.preset_option is not None and (options.preset or codec.preset) is not None:
         said[codec.preset_option] = options.preset or codec.preset or ""
     elif options.preset is not None:

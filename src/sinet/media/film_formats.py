@@ -46,6 +46,7 @@ class FilmCodec:
         preset_option: what it calls its speed; None where it has none.
         preset: what it is where nothing is asked for.
         options: what else it is told.
+        quick_options: what else where no preset is asked for.
         pixels: FFmpeg's name for how it takes frames.
         odd_pixels: the same for odd widths and heights; None where `pixels` can have them.
         alpha_pixels: the same for films that are see-through; None where it cannot be.
@@ -60,6 +61,7 @@ class FilmCodec:
     preset_option: str | None = None
     preset: str | None = None
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    quick_options: Mapping[str, str] = field(default_factory=dict[str, str])
     pixels: str = "yuv420p"
     odd_pixels: str | None = None
     alpha_pixels: str | None = None
@@ -83,7 +85,19 @@ OUTPUT: dict[str, FilmFormat] = {
 
 CODECS: dict[str, FilmCodec] = {
     # 4:2:0 of H.264 and HEVC has even sizes only: its crop counts in pairs of pixels. 4:4:4 has all.
-    "h264": FilmCodec("libx264", "crf", 20, (0, 51), "preset", "superfast", odd_pixels="yuv444p", says_aspect=True),
+    "h264": FilmCodec(
+        "libx264",
+        "crf",
+        20,
+        (0, 51),
+        "preset",
+        "superfast",
+        # Without pictures between pictures and without weights a quarter of its time is saved for a tenth more bytes:
+        # 1080p, a blurred background, crf 23: 20.3 instead of 27.3 ms a frame, 1.78 instead of 1.60 Mbit/s.
+        quick_options={"bf": "0", "x264-params": "weightp=0"},
+        odd_pixels="yuv444p",
+        says_aspect=True,
+    ),
     "hevc": FilmCodec(
         "libx265",
         "crf",

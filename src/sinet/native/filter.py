@@ -14,7 +14,7 @@ from sinet.core.guided import EDGE_EPS, LEVELS, WINDOW_RADIUS
 from sinet.core.smoothing import gaussian_radii
 from sinet.core.types import Alpha, Alpha8, AnyArray, Float, Rgb8, Rgba8, Size
 from sinet.core.yuv import Yuv420
-from sinet.native.images import IMAGE, SCRATCH, SIZE, check_same_size, chroma_step, frame_structure, laid_out
+from sinet.native.images import IMAGE, SCRATCH, SIZE, Bytes, check_same_size, chroma_step, frame_structure, laid_out
 from sinet.native.library import POINTER, aligned_memory, best_isa, declare, pointer, pointer_and_stride
 
 _box_mean_scratch = declare("sinet_box_mean_scratch_size", c_int, *SIZE, c_int, c_int, result=c_int64)
@@ -26,7 +26,7 @@ _guided_alpha = declare(
     "sinet_guided_alpha", c_int, POINTER, *SIZE, *IMAGE, *SIZE, c_float, c_float, *IMAGE, c_int, *SCRATCH
 )
 _guided_alpha_yuv = declare(
-    "sinet_guided_alpha_yuv420", c_int, POINTER, *SIZE, POINTER, *SIZE, c_float, c_float, *IMAGE, *SCRATCH
+    "sinet_guided_alpha_yuv420", c_int, POINTER, *SIZE, POINTER, POINTER, *SIZE, c_float, c_float, *IMAGE, *SCRATCH
 )
 _local_colours_scratch = declare("sinet_local_colours_scratch_size", c_int, *SIZE, POINTER, c_int, result=c_int64)
 _local_colours = declare(
@@ -120,13 +120,18 @@ def guided_alpha8(coefficients: Float, rgb: Rgb8, levels: tuple[float, float] = 
 
 
 def guided_alpha_yuv(
-    coefficients: Float, frame: Yuv420, levels: tuple[float, float] = LEVELS, made: Alpha8 | None = None
+    coefficients: Float,
+    frame: Yuv420,
+    cells: Bytes | None = None,
+    levels: tuple[float, float] = LEVELS,
+    made: Alpha8 | None = None,
 ) -> Alpha8:
     """Apply a small fit to a video frame's codes.
 
     Args:
         coefficients: (4, h, w) float32, fitted with a picture of Y, U and V for red, green and blue.
         frame: no smaller than the fit. Chroma speaks for the four pixels that it covers.
+        cells: (h, w) uint8, where there is no need to look, as in `sinet.core.guided`; all is fitted without.
         levels: as for `guided_alpha`.
         made: where to write, (H, W) uint8 with rows in one piece each; a new array by default.
 
@@ -141,9 +146,12 @@ def guided_alpha_yuv(
     if made.shape != frame.size or laid_out(made, np.uint8, 2) is not made:
         raise ShapeError(f"alpha of a frame {frame.size} does not fit into {made.shape} {made.dtype}; leave it out")
     isa, grid = best_isa(), _grid(coefficients, 4, frame.size)
+    if cells is not None and (cells.shape != grid.shape[1:] or cells.dtype != np.uint8):
+        raise ShapeError(f"cells of {cells.shape} {cells.dtype} do not fit {grid.shape[1:]}; give uint8 of that size")
+    where = None if cells is None else pointer(cells := np.ascontiguousarray(cells))
     memory, fit = aligned_memory(_enlarge_scratch(isa)), (pointer(grid), *grid.shape[1:])
     room = (*pointer_and_stride(made), pointer(memory), memory.nbytes)
-    _guided_alpha_yuv(isa, *fit, byref(told), *frame.size, *levels, *room)
+    _guided_alpha_yuv(isa, *fit, where, byref(told), *frame.size, *levels, *room)
     return made
 
 

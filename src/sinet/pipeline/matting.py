@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinet.core.grid import grid_size
-from sinet.core.guided import WINDOW_RADIUS, coefficients_for_yuv
+from sinet.core.guided import ALL, FITTED, NOTHING, coefficients_for_yuv
 from sinet.core.postprocess import person_probability
 from sinet.core.spec import ModelSpec, PreprocessSpec
 from sinet.core.types import Alpha, Alpha8, NetInput, Rgb8, Size
 from sinet.core.yuv import Yuv420
 from sinet.native.blend import to_alpha8
-from sinet.native.filter import guided_alpha_yuv, guided_coefficients
+from sinet.native.filter import box_mean, guided_alpha_yuv, guided_coefficients
 from sinet.native.resize import preprocess_yuv, resize_map, resize_rgb
 from sinet.pipeline.region import Window, box_of, people_in, resampled, still_fits, tiles, whole, windows_for
 from sinet.pipeline.segmenter import Segmenter, holds_person
@@ -35,8 +35,10 @@ LOOK_EVERY = 24
 THUMB_SIDE = 64
 INPUT_SHARE = 0.6
 """Pixels of the network's input, as a part of those that its spec asks for."""
-FAINT = 1 / 64
-"""Where a steady mask is below this, and around it too, nobody is."""
+SURE = 0.1
+"""A mask of less, and of more than 1 less this, is sure; between them the frame's own edges decide."""
+LOOK_AROUND = 6
+"""So many cells around what is not sure, too: the guided filter reaches 8, but hardly anything comes from so far."""
 
 
 @dataclass(frozen=True)
@@ -203,9 +205,7 @@ class _Step:
         guide = resize_rgb(_colours(self._input(window), self._segmenter.spec.preprocess), grid)
         small = resize_map(mask, grid)
         fit = coefficients_for_yuv(guided_coefficients(guide, small), part.matrix, part.full_range)
-        for cells, pixels in _held(small, size):
-            inside = Window(pixels[0].start, pixels[1].start, pixels[0].stop, pixels[1].stop)
-            guided_alpha_yuv(np.ascontiguousarray(fit[:, cells[0], cells[1]]), inside.of(part), made=made[pixels])
+        guided_alpha_yuv(fit, part, _where_to_look(small), made=made)
 
     def _again(self, place: Tracked) -> Tracked:
         seen = self._seen(place.window)
@@ -284,28 +284,11 @@ def _codes(x: NetInput, spec: PreprocessSpec, channel: int) -> NDArray[np.uint8]
     return np.clip(codes, 0, 255).astype(np.uint8)
 
 
-def _held(mask: Alpha, size: Size) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """The box of a small mask that anybody is in, as cells and as the frame's pixels; beyond it alpha is 0."""
-    held = mask > FAINT
-    rows, columns = np.flatnonzero(held.any(1)), np.flatnonzero(held.any(0))
-    if not len(rows):
-        return []
-    spans = [
-        _span(places, cells, pixels) for places, cells, pixels in zip((rows, columns), mask.shape, size, strict=True)
-    ]
-    return [((spans[0][0], spans[1][0]), (spans[0][1], spans[1][1]))]
-
-
-def _span(places: NDArray[np.intp], cells: int, pixels: int) -> tuple[slice, slice]:
-    """From the first to the last of `places` and as far around as the fit reaches, in cells and in even pixels."""
-    room = 2 * WINDOW_RADIUS
-    first, last = max(0, int(places[0]) - room), min(cells, int(places[-1]) + 1 + room)
-    # Where a cell's border is an even pixel, cells and pixels lie as they would in the whole.
-    while first > 0 and first * pixels % (2 * cells):
-        first -= 1
-    while last < cells and last * pixels % (2 * cells):
-        last += 1
-    return slice(first, last), slice(first * pixels // cells, last * pixels // cells)
+def _where_to_look(mask: Alpha) -> NDArray[np.uint8]:
+    """Where a small mask is soft, and around it as far as the fit reaches; elsewhere alpha is 0 or 1 as it says."""
+    sure = np.stack([mask >= SURE, mask <= 1 - SURE], -1).astype(np.float32)
+    some = box_mean(sure, LOOK_AROUND) > 1e-4  # any of them within the window
+    return np.where(some[..., 0], np.where(some[..., 1], FITTED, ALL), NOTHING).astype(np.uint8)
 
 
 def _colours(x: NetInput, spec: PreprocessSpec) -> Rgb8:
