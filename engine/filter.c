@@ -452,44 +452,80 @@ struct wide_chroma {
     uint8_t u[STRIP + ROOM], v[STRIP + ROOM];
 };
 
-RARE void widen_chroma(const struct source *chroma, int swapped, ptrdiff_t row, ptrdiff_t left, ptrdiff_t columns,
-                       struct wide_chroma *wide) {
-    int step = chroma->channels;
-    const uint8_t *first = bytes_of(chroma[0], row) + left / 2 * step;
-    const uint8_t *second = step == 2 ? first + 1 : bytes_of(chroma[1], row) + left / 2;
-    const uint8_t *u = swapped ? second : first, *v = swapped ? first : second;
-    for (ptrdiff_t x = 0; x < columns; x += 2) {
-        wide->u[x] = wide->u[x + 1] = u[x / 2 * step];
-        wide->v[x] = wide->v[x + 1] = v[x / 2 * step];
-    }
+/* Each of 4 bytes twice. */
+INLINE void double_bytes(uint8_t *to, uint64_t four) {
+    four = (four | four << 16) & 0x0000ffff0000ffff;
+    four = (four | four << 8) & 0x00ff00ff00ff00ff;
+    four |= four << 8;
+    __builtin_memcpy(to, &four, sizeof four);
 }
 
-/* What is said of a strip's pixels by the cells of a grid that they lie in: NOTHING, FITTED, ALL; and of each vector of
- * them, FITTED where they differ. */
+/* Each of `count` bytes, `step` apart, twice. */
+RARE void widen_bytes(const uint8_t *from, int step, ptrdiff_t count, uint8_t *to) {
+    ptrdiff_t i = 0;
+    for (; i + 4 <= count; i += 4, from += 4 * step) {
+        uint64_t four = from[0] | from[step] << 8 | from[2 * step] << 16 | (uint64_t)from[3 * step] << 24;
+        double_bytes(to + 2 * i, four);
+    }
+    for (; i < count; i++, from += step) to[2 * i] = to[2 * i + 1] = *from;
+}
+
+/* From column `first` of a strip that begins at `left`, both even, up to `last`. */
+static void widen_chroma(const struct source *chroma, int swapped, ptrdiff_t row, ptrdiff_t left, ptrdiff_t first,
+                         ptrdiff_t last, struct wide_chroma *wide) {
+    int step = chroma->channels;
+    ptrdiff_t begin = (left + first) / 2, count = (last - first + 1) / 2;
+    const uint8_t *one = bytes_of(chroma[0], row) + begin * step;
+    const uint8_t *other = step == 2 ? one + 1 : bytes_of(chroma[1], row) + begin;
+    widen_bytes(swapped ? other : one, step, count, wide->u + first);
+    widen_bytes(swapped ? one : other, step, count, wide->v + first);
+}
+
+/* What is said of pixels by the cells of a grid that they lie in. */
 enum { NOTHING = 0, FITTED = 1, ALL = 2 };
 
+/* The same of a strip, along a row of cells: runs of vectors of one kind, FITTED where their pixels differ. */
 struct said {
-    int32_t cell[STRIP];
-    uint8_t pixels[STRIP + ROOM], vectors[STRIP / LANES];
+    int32_t cell[STRIP + ROOM];
+    uint8_t pixels[STRIP + ROOM];
+    struct run {
+        int16_t first, last; /* columns; the last is behind it */
+        uint8_t kind;
+    } runs[STRIP / LANES];
     ptrdiff_t row;
-    int fitted; /* whether anything is */
+    int count;
 };
 
 static ptrdiff_t cell_of(ptrdiff_t i, int cells, int pixels) {
     return (ptrdiff_t)((2 * (int64_t)i + 1) * cells / (2 * (int64_t)pixels));
 }
 
+RARE void say_strip(struct said *s, ptrdiff_t left, ptrdiff_t columns, int cells, int pixels) {
+    s->row = -1;
+    for (ptrdiff_t x = 0; x < columns; x++) s->cell[x] = (int32_t)cell_of(left + x, cells, pixels);
+    for (ptrdiff_t x = columns; x < whole_vectors(columns); x++) s->cell[x] = s->cell[columns - 1];
+}
+
 RARE void say_row(struct said *s, const uint8_t *cells, ptrdiff_t row, int grid_width, ptrdiff_t columns) {
-    s->row = row, s->fitted = 0;
-    for (ptrdiff_t x = 0; x < columns; x++) s->pixels[x] = cells ? cells[row * grid_width + s->cell[x]] : FITTED;
-    for (ptrdiff_t x = columns; x < whole_vectors(columns); x++) s->pixels[x] = s->pixels[columns - 1];
+    s->row = row, s->count = 0;
     for (ptrdiff_t x = 0; x < columns; x += LANES) {
-        uint8_t kind = s->pixels[x];
-        for (int i = 1; i < LANES; i++)
-            if (s->pixels[x + i] != kind) kind = FITTED;
-        s->vectors[x / LANES] = kind;
-        s->fitted |= kind == FITTED;
+        /* Cells rise along the row: where the first and the last are of one kind and lie beside each other, all are. */
+        int32_t first = s->cell[x], last = s->cell[x + LANES - 1];
+        uint8_t kind = cells ? cells[row * grid_width + first] : FITTED;
+        for (int32_t cell = first + 1; cells && cell <= last; cell++)
+            if (cells[row * grid_width + cell] != kind) kind = FITTED;
+        if (kind == FITTED)
+            for (int i = 0; i < LANES; i++) s->pixels[x + i] = cells ? cells[row * grid_width + s->cell[x + i]] : FITTED;
+        if (!s->count || s->runs[s->count - 1].kind != kind) s->runs[s->count++] = (struct run){(int16_t)x, 0, kind};
+        s->runs[s->count - 1].last = (int16_t)lesser(x + LANES, columns);
     }
+}
+
+static void fill(uint8_t *to, uint8_t code, ptrdiff_t count) {
+    vi codes = vset_i(code * 0x01010101);
+    ptrdiff_t i = 0;
+    for (; i + 4 * LANES <= count; i += 4 * LANES) vstore_i(to + i, codes);
+    for (; i < count; i++) to[i] = code;
 }
 
 /* The same for a video frame, colours being its codes; alpha as bytes, and 0 or 255 where `cells` say so. */
@@ -500,33 +536,31 @@ static void guided_alpha_yuv(struct source luma, const struct source *chroma, in
     struct said said;
     float gain = 255 / (high - low), shift = -low * gain, slope = gain / 255;
     for (ptrdiff_t left = 0; left < luma.width; left += STRIP) {
-        ptrdiff_t columns = lesser(STRIP, luma.width - left), widened = -1;
+        ptrdiff_t columns = lesser(STRIP, luma.width - left);
         begin_strip(&e, left, columns);
-        said.row = -1;
-        for (ptrdiff_t x = 0; x < columns; x++) said.cell[x] = (int32_t)cell_of(left + x, coefficients.width, luma.width);
+        say_strip(&said, left, columns, coefficients.width, luma.width);
         for (ptrdiff_t y = 0; y < luma.height; y++) {
-            struct between b = {0};
             const uint8_t *seen = bytes_of(luma, y) + left;
             uint8_t *row = (uint8_t *)alpha.data + y * alpha.stride + left;
             ptrdiff_t cell = cell_of(y, coefficients.height, luma.height);
             if (cell != said.row) say_row(&said, cells, cell, coefficients.width, columns);
-            if (said.fitted) {
-                b = rows_around(&e, y, columns);
-                if (widened != y / 2) widen_chroma(chroma, swapped, widened = y / 2, left, columns, &wide);
-            }
-            for (ptrdiff_t x = 0; x < columns; x += LANES) {
-                uint8_t kind = said.vectors[x / LANES];
-                if (kind != FITTED) {
-                    store_bytes(row + x, vset(kind == ALL ? 255 : 0), columns - x);
+            for (int k = 0; k < said.count; k++) {
+                struct run run = said.runs[k];
+                if (run.kind != FITTED) {
+                    fill(row + run.first, run.kind == ALL ? 255 : 0, run.last - run.first);
                     continue;
                 }
-                vf fitted = enlarged(b, 0, x) * load_bytes(seen + x, columns - x);
-                fitted += enlarged(b, 1, x) * load_bytes(wide.u + x, columns - x);
-                fitted += enlarged(b, 2, x) * load_bytes(wide.v + x, columns - x);
-                vf cut = within(fitted * slope + (enlarged(b, 3, x) * gain + shift), 0, 255);
-                vf told = vto_float(vwiden_bytes(said.pixels + x));
-                cut = vselect((vi)(told == (float)FITTED), cut, told * 127.5f);
-                store_bytes(row + x, cut + 0.5f, columns - x);
+                struct between b = rows_around(&e, y, columns);
+                widen_chroma(chroma, swapped, y / 2, left, run.first, run.last, &wide);
+                for (ptrdiff_t x = run.first; x < run.last; x += LANES) {
+                    vf fitted = enlarged(b, 0, x) * load_bytes(seen + x, run.last - x);
+                    fitted += enlarged(b, 1, x) * load_bytes(wide.u + x, run.last - x);
+                    fitted += enlarged(b, 2, x) * load_bytes(wide.v + x, run.last - x);
+                    vf cut = within(fitted * slope + (enlarged(b, 3, x) * gain + shift), 0, 255);
+                    vf told = vto_float(vwiden_bytes(said.pixels + x));
+                    cut = vselect((vi)(told == (float)FITTED), cut, told * 127.5f);
+                    store_bytes(row + x, cut + 0.5f, run.last - x);
+                }
             }
         }
     }

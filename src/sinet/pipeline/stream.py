@@ -17,6 +17,7 @@ from types import TracebackType
 from sinet.core.types import Alpha8, Rgb8
 from sinet.core.yuv import Yuv420, rgb_of
 from sinet.media.film import Film, FilmFrame, FilmInfo
+from sinet.native.memory import keep_freed_memory
 from sinet.pipeline.background import Background, Transparent
 from sinet.pipeline.film_background import Backdrop, Moving, clean_frame, open_backdrop, parse_film_background
 from sinet.pipeline.matting import MattingOptions, MattingState, matte
@@ -88,7 +89,8 @@ class Stream:
         overlap: bool = True,
     ) -> None:
         self._looks = Looks(background, segmenter=segmenter, options=options, clean=clean)
-        self._film = source if isinstance(source, Film) else Film(source, start=start, end=end)
+        threads = None if overlap else 1
+        self._film = source if isinstance(source, Film) else Film(source, start=start, end=end, threads=threads)
         self._overlap = overlap
         self.stages = self._looks.stages
 
@@ -222,6 +224,7 @@ class Live:
     """
 
     def __init__(self, background: str = "blur", model: str | None = None, threads: int = 1) -> None:
+        keep_freed_memory()
         self._looks = Looks(_keyed(background), segmenter=Segmenter(model, threads=threads))
         self._usual: dict[str, float] = {}
 

@@ -13,11 +13,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sinet.core.errors import SpecError
+from sinet.native.memory import keep_freed_memory
 from sinet.nets.registry import find_network
 from sinet.nets.sinet import SINet
 from sinet.training.engine import EngineStep
 from sinet.training.losses import segmentation_loss
-from sinet.training.memory import keep_freed_memory
 from sinet.training.recipe import Recipe
 from sinet.training.synced import synchronise
 

@@ -1,4 +1,4 @@
-"""Keep the memory that a step frees, for the next step needs as much."""
+"""Keep the memory that a step or a frame frees, for the next one needs as much."""
 
 import ctypes
 
@@ -10,8 +10,8 @@ _LARGEST = 32 << 20
 def keep_freed_memory() -> bool:
     """Let the C library keep what is freed instead of giving it back to the system.
 
-    A step's maps are megabytes each; by default every one of them is mapped anew, zeroed page by page at its first use,
-    and given back: up to a fifth of a step on a CPU.
+    Maps and planes are megabytes each; by default every one of them is mapped anew, zeroed page by page at its first
+    use, and given back: up to a fifth of a training step on a CPU, a twentieth of a film's frame.
 
     Returns:
         Whether the library has taken the settings; elsewhere than in glibc there are none, and nothing changes.

@@ -6,7 +6,7 @@ import pytest
 # Pages that the process has touched for the first time while it makes and drops a 16 MB array twenty times.
 FAULTS = """
 import resource, sys, numpy
-from sinet.training.memory import keep_freed_memory
+from sinet.native.memory import keep_freed_memory
 if sys.argv[1] == "keep" and not keep_freed_memory():
     sys.exit(9)
 numpy.zeros(16 << 20, numpy.uint8).fill(1)
