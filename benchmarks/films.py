@@ -6,7 +6,8 @@ A film is made of a real portrait that moves before a real background under sens
 blurred and it is written as H.264 (superfast) three ways, in turns, on one core: by sinet; by the naive pipeline (BGR
 frames, a Gaussian at full size, a float32 blend in NumPy) with the same network; and with MediaPipe's selfie network by
 LiteRT and OpenCV (which the extra `litert` and `pip install opencv-python-headless` bring). Beside them the floor:
-decoder and encoder alone. Then sinet once more on all cores, for what threads gain. Times are minima over the turns, in milliseconds a frame.
+decoder and encoder alone. Then sinet once more on all cores, for what threads gain. Times are minima over the turns, in
+milliseconds a frame.
 """
 
 import argparse

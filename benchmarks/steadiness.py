@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from sinet.core.metrics import dt_ssd
-from sinet.core.yuv import Yuv420, rgb_of, yuv_from_rgb
+from sinet.core.yuv import Yuv420, yuv_from_rgb
 from sinet.pipeline.matting import MattingOptions, MattingState, matte
 from sinet.pipeline.segmenter import Segmenter
 
@@ -85,15 +85,14 @@ def lag(masks: list[np.ndarray], truths: list[np.ndarray]) -> float:
     return float(0.5 * (past - future) / -bend) if bend < 0 else 0.0
 
 
-def run(segmenter: Segmenter, scene: Scene, motion: str, smooth: bool, frames: int) -> tuple[list, list, list]:
+def run(segmenter: Segmenter, scene: Scene, motion: str, smooth: bool, frames: int) -> tuple[list, list]:
     state, options = MattingState(), MattingOptions(smooth=smooth, track=False, skip=False)
-    alphas, truths, shown = [], [], []
+    alphas, truths = [], []
     for frame, truth in film(scene, motion, frames, 1):
         state, alpha = matte(segmenter, frame, state, options)
         alphas.append(alpha / np.float32(255))
         truths.append(truth)
-        shown.append(frame)
-    return alphas, truths, shown
+    return alphas, truths
 
 
 def main() -> None:
@@ -112,7 +111,7 @@ def main() -> None:
         for smooth in (False, True):
             rows = []
             for k, scene in enumerate(made):
-                alphas, truths, shown = run(segmenter, scene, motion, smooth, options.frames)
+                alphas, truths = run(segmenter, scene, motion, smooth, options.frames)
                 masks, right = [a > 0.5 for a in alphas], [t > 0.5 for t in truths]
                 rows.append(
                     (
@@ -123,7 +122,7 @@ def main() -> None:
                     )
                 )
                 if k == 0:
-                    drawn.append((motion, smooth, alphas, truths, shown))
+                    drawn.append((motion, smooth, alphas, truths))
             mean = np.mean(rows, axis=0)
             neighbours = f"{mean[2]:.4f}" if motion == "still" else ""
             late = f"{mean[3]:+.2f}" if motion != "still" else ""
@@ -136,19 +135,15 @@ def main() -> None:
 
 
 def draw(drawn: list, path: Path) -> None:
-    """Left to right: a frame of each film, and below it one row of pixels over time; smoothing off above, on below."""
-    height, width = SIZE
-    sheet = Image.new("RGB", (3 * width, 2 * (height + 150)), "white")
-    for motion, smooth, alphas, truths, shown in drawn:
-        x, y = ("still", "moves", "pans").index(motion) * width, smooth * (height + 150)
-        frame = rgb_of(shown[20]).astype(np.float32)
-        alpha = alphas[20][..., None]
-        green = frame * alpha + np.array([30, 160, 60]) * (1 - alpha)
-        sheet.paste(Image.fromarray(green.astype(np.uint8)), (x, y))
-        row = height * 6 // 10
+    """One row of pixels over time, from top to bottom: still, moves, pans; smoothing off above, on below."""
+    width, height = 320, 160
+    sheet = Image.new("RGB", (3 * width + 20, 2 * height + 10), "white")
+    for motion, smooth, alphas, truths in drawn:
+        row = SIZE[0] * 6 // 10
         over_time = np.stack([np.stack([t[row], a[row], a[row]], -1) for a, t in zip(alphas, truths, strict=True)])
-        band = Image.fromarray((255 * over_time).astype(np.uint8)).resize((width, 140), Image.Resampling.NEAREST)
-        sheet.paste(band, (x, y + height + 5))
+        middle = over_time[:, SIZE[1] // 2 - width // 2 :][:, :width]
+        band = Image.fromarray((255 * middle).astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
+        sheet.paste(band, (("still", "moves", "pans").index(motion) * (width + 10), smooth * (height + 10)))
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 
