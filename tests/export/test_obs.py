@@ -39,7 +39,7 @@ HAS = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The drop-in of the packaged default for the plugin up to 1.3, and for 1.4."""
+    """The drop-in of the packaged default as older and as newer versions of the plugin read it."""
     folder = tmp_path_factory.mktemp("obs")
     names = ("SINet_Softmax_simple.onnx", "SINet_Softmax_simple.with_runtime_opt.ort")
     made = tuple(export_obs("portrait-5", folder / name) for name in names)
@@ -182,7 +182,9 @@ def test_the_command_writes_the_default_under_the_plugins_name(tmp_path: Path, m
 
 
 def test_what_cannot_be_written_is_one_sentence(tmp_path: Path, root: Path) -> None:
-    with pytest.raises(OutputError, match=r"reads \.onnx up to version 1\.3 and \.ort in 1\.4; give one of these"):
+    with pytest.raises(
+        OutputError, match=r"reads \.onnx or, since 2026, \.ort; give the suffix of the file to replace"
+    ):
         export_obs("portrait-5", tmp_path / "net.tflite")
     with pytest.raises(ModelError, match="not the artefact of a SINet"):
         export_obs(MODELS_DIR / "portrait-5.onnx", tmp_path / "net.onnx")

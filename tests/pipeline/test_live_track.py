@@ -127,7 +127,7 @@ def test_a_slow_network_shows_the_newest_and_blocks_nobody(example: ModuleType) 
     assert track.dropped == 60 - len(shown) > 20
     assert len(late) > 40 and np.median(late) < 0.04, "the loop went on while frames were cut"
     # As many as come while one is cut, and never more: nothing piles up.
-    assert np.median(behind[len(behind) // 2 :]) < 12
+    assert np.median(behind[len(behind) // 2 :]) < 25
 
 
 def test_a_source_that_changes_its_size_is_seen_anew(example: ModuleType) -> None:

@@ -1,18 +1,17 @@
 """A drop-in for the SINet of OBS's background-removal plugin: `python -m sinet.export.obs [MODEL] [-o FILE]`.
 
-The plugin (obs-backgroundremoval, versions up to 1.4) resizes each frame to 320x320 by OpenCV's bilinear filter, red
+The plugin (obs-backgroundremoval, as of version 1.4) resizes each frame to 320x320 by OpenCV's bilinear filter, red
 first, subtracts (102.89, 111.25, 126.91), divides by 255 (62.93, 62.82, 66.36), and takes the second of the two planes
 that come back as the probability of a person. Those numbers belong to blue, green and red, in which order the weights
 it ships were trained: with them it feeds red as blue. Here a first 1x1 convolution gives every channel back to its own
 place and numbers, so that the network sees what it was trained on.
 
-Up to version 1.3 the plugin reads `models/SINet_Softmax_simple.onnx` by a full ONNX Runtime. Since then it reads
-`models/SINet_Softmax_simple.with_runtime_opt.ort` by one that has only the operators of the models it ships, most of
-operator set 11, and no blocked layout: that file is written in these, with PReLU in one piece.
+Until the beginning of 2026 the plugin read `models/SINet_Softmax_simple.onnx` by a full ONNX Runtime. Since then it
+reads `models/SINet_Softmax_simple.with_runtime_opt.ort` by one that has only the operators of the models it ships, most
+of operator set 11, and no blocked layout: that file is written in these, with PReLU in one piece.
 """
 
 import argparse
-import io
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
@@ -24,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from sinet.core.errors import ModelError, OutputError
-from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec
+from sinet.core.spec import OutputSpec, PreprocessSpec
 from sinet.export.artefact import load_artefact, write_whole
 from sinet.export.deployed import Act, DeployedSINet, FreeAct
 from sinet.export.onnx import blocked, save_onnx, writer
@@ -86,7 +85,7 @@ def export_obs(model: str | Path, output: Path) -> Path:
 
     Args:
         model: a packaged model's name or an artefact's path.
-        output: `.onnx` for the plugin up to version 1.3, `.ort` for 1.4; nothing stands there until it is whole.
+        output: with the suffix of the file it replaces, `.onnx` or `.ort`; nothing stands there until it is whole.
 
     Returns:
         `output`. As ONNX it carries its spec, so `sinet cut --model` takes it too.
@@ -97,40 +96,41 @@ def export_obs(model: str | Path, output: Path) -> Path:
         OutputError: it cannot be written, or has another suffix.
     """
     if output.suffix not in (".onnx", ".ort"):
-        raise OutputError(f"{output}: the plugin reads .onnx up to version 1.3 and .ort in 1.4; give one of these")
+        raise OutputError(
+            f"{output}: the plugin reads .onnx or, since 2026, .ort; give the suffix of the file to replace"
+        )
     found = find_model(model)
     network = load_artefact(found)
     if network.head.out_channels != 1:
         raise ModelError(f"{found.path}: the plugin takes two classes, this network has {network.config.classes}")
+    onnx, _ = writer()
     spec = replace(found.spec, preprocess=FED, output=READ, network=None)
-    if output.suffix == ".onnx":
-        _save(DropIn(blocked(network, FED.size), found.spec.preprocess), spec, output)
-        return output
+    form = blocked(network, FED.size) if output.suffix == ".onnx" else in_one_piece(network)
     with TemporaryDirectory() as folder:
         graph = Path(folder) / NAME
-        _save(DropIn(in_one_piece(network), found.spec.preprocess), spec, graph)
-        return _as_ort(graph, output)
+        _export(DropIn(form, found.spec.preprocess).eval(), graph)
+        save_onnx(onnx.load(graph), spec, graph)
+        write_whole(graph.read_bytes() if output.suffix == ".onnx" else _as_ort(graph), output)
+    return output
 
 
-def _save(network: DropIn, spec: ModelSpec, path: Path) -> None:
-    onnx, _ = writer()
-    made = io.BytesIO()
+def _export(network: DropIn, path: Path) -> None:
+    example = torch.zeros(1, 3, *FED.size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's newer exporter knows no operator set as old as this one
         torch.onnx.export(
-            network.eval(),
-            (torch.zeros(1, 3, *FED.size),),
-            made,
+            network,
+            (example,),
+            path,
             dynamo=False,
             opset_version=_OPERATORS,
             input_names=[INPUT],
             output_names=[OUTPUT],
         )
-    save_onnx(onnx.load_from_string(made.getvalue()), spec, path)
 
 
-def _as_ort(graph: Path, output: Path) -> Path:
-    """Convert to ONNX Runtime's own format; what it would fuse is noted in the file, and done when it is opened."""
+def _as_ort(graph: Path) -> bytes:
+    """The file in ONNX Runtime's own format; what it would fuse is noted in it, and done when it is opened."""
     onnxruntime = import_runtime("writing ONNX Runtime's own format")
     made = graph.with_suffix(".ort")
     options = onnxruntime.SessionOptions()
@@ -140,8 +140,7 @@ def _as_ort(graph: Path, output: Path) -> Path:
     onnxruntime.InferenceSession(
         str(graph), options, providers=["CPUExecutionProvider"], disabled_optimizers=["NchwcTransformer"]
     )
-    write_whole(made.read_bytes(), output)
-    return output
+    return made.read_bytes()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
