@@ -85,7 +85,9 @@ class LiveTrack(MediaStreamTrack):
     async def _read(self) -> None:
         try:
             while True:
-                self._put(await self._source.recv())
+                frame = await self._source.recv()
+                assert isinstance(frame, VideoFrame), "the source is no video track"
+                self._put(frame)
         except Exception as error:
             await self._newest.put(error)  # after what still waits
 
