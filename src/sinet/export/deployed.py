@@ -102,7 +102,8 @@ class Stage(nn.Module):
 class Gate(nn.Module):
     """Information blocking, then scale and bias: s (coarse + detail (1 - confidence)) + b.
 
-    The confidence is the largest class's probability; for two classes 1 - confidence is 1 / (1 + e^|difference|).
+    The confidence is the largest class's probability; for two classes 1 - confidence is 1 / (1 + e^|difference|). The
+    smaller of both differences is -|difference|, in operators that the smallest engines have.
     """
 
     def __init__(self, project: nn.Conv2d, act: Act, detail_scale: Tensor, fused: Affine) -> None:
@@ -112,7 +113,8 @@ class Gate(nn.Module):
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
         if coarse.shape[1] == 2:
-            unsure = torch.sigmoid(-(coarse[:, 1:] - coarse[:, :1]).abs())  # (1, 1, h, w)
+            background, person = coarse[:, :1], coarse[:, 1:]
+            unsure = torch.sigmoid(torch.minimum(person - background, background - person))  # (1, 1, h, w)
         else:
             unsure = 1 - coarse.softmax(1).amax(1, keepdim=True)
         return self.fused(coarse) + self.act(self.project(skip)) * (unsure * self.detail_scale)

@@ -16,17 +16,22 @@ What each step is worth is measured by `benchmarks/rewrite.py`; docs/explanation
 
 import warnings
 from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sinet.core.errors import MissingExtraError, ModelError, OutputError
+from sinet.core.errors import MissingExtraError, ModelError
 from sinet.core.spec import SPEC_KEY, ModelSpec, spec_to_json
 from sinet.core.types import Size
+from sinet.export.artefact import write_whole
 from sinet.export.deployed import Act, Affine, Branch, DeployedSINet, Squeeze, Stage
+
+if TYPE_CHECKING:
+    import onnx
 
 BLOCK = 16  # channels per block with AVX-512; 8 with AVX2 and NEON
 
@@ -183,11 +188,7 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
         MissingExtraError: the exporter's libraries are not installed.
         OutputError: the file cannot be written.
     """
-    try:
-        import onnx
-        import onnxslim
-    except ImportError as error:
-        raise MissingExtraError("writing ONNX", "export") from error
+    writer()
     example = torch.zeros(1, 3, *spec.preprocess.size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
@@ -195,7 +196,23 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
             network, (example,), dynamo=True, verbose=False, input_names=["image"], output_names=["logits"]
         )
     assert program is not None
-    model = cast("onnx.ModelProto", onnxslim.slim(program.model_proto))
+    save_onnx(program.model_proto, spec, path)
+
+
+def save_onnx(model: "onnx.ModelProto", spec: ModelSpec, path: Path) -> None:
+    """Write what an exporter of torch's gave: simplified, without its notes, with the spec in the metadata.
+
+    Args:
+        model: the exporter's.
+        spec: of what is written.
+        path: the file to write; nothing stands there until it is whole.
+
+    Raises:
+        MissingExtraError: what simplifies and writes ONNX is not installed.
+        OutputError: the file cannot be written.
+    """
+    onnx, onnxslim = writer()
+    model = onnxslim.slim(model)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {SPEC_KEY: spec_to_json(spec)})
     for node in model.graph.node:  # the exporter's notes on its own source lines, larger than the graph itself
@@ -204,10 +221,16 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
     for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
         del value.metadata_props[:]
     onnx.checker.check_model(model)
-    partial = path.with_name(path.name + ".partial")
+    write_whole(model.SerializeToString(), path)
+
+
+def writer() -> "tuple[Any, Any]":
+    """The libraries that write ONNX: onnx and onnxslim.
+
+    Raises:
+        MissingExtraError: they are not installed.
+    """
     try:
-        onnx.save(model, partial)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+        return import_module("onnx"), import_module("onnxslim")
+    except ImportError as error:
+        raise MissingExtraError("writing ONNX", "export") from error

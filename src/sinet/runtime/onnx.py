@@ -16,14 +16,23 @@ METADATA_FIELD = 14
 """`metadata_props` in the message ModelProto of onnx.proto."""
 
 
-def _runtime(name: str) -> Any:
+def import_runtime(need: str) -> Any:
+    """ONNX Runtime, told to send nothing.
+
+    Args:
+        need: what it is wanted for, for the message where it is not installed.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        ModelError: it is, and cannot be loaded.
+    """
     # ONNX Runtime 1.32 and later record events under the user's home and send them to their makers; nothing shall leave
     # this machine. It asks for this once, while it is imported.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return import_module("onnxruntime")
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"running {name}", "onnx") from error
+        raise MissingExtraError(need, "onnx") from error
     except ImportError as error:
         raise ModelError(
             f"onnxruntime cannot be loaded ({error}); run: pip install --force-reinstall onnxruntime"
@@ -31,7 +40,7 @@ def _runtime(name: str) -> Any:
 
 
 def _session(path: Path, threads: int) -> Any:
-    ort = _runtime(path.name)
+    ort = import_runtime(f"running {path.name}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -107,7 +116,7 @@ class OnnxBackend:
 
     def __init__(self, model: ModelFile, threads: int = 1) -> None:
         self._session = _session(model.path, threads)
-        self.name = f"onnxruntime {_runtime(model.path.name).__version__}"
+        self.name = f"onnxruntime {import_runtime(f'running {model.path.name}').__version__}"
         self.spec = model.spec
         inputs = self._session.get_inputs()
         if len(inputs) != 1:

@@ -1,0 +1,156 @@
+"""A drop-in for the SINet of OBS's background-removal plugin: `python -m sinet.export.obs [MODEL] [-o FILE]`.
+
+The plugin (obs-backgroundremoval, as of version 1.4) resizes each frame to 320x320 by OpenCV's bilinear filter, red
+first, subtracts (102.89, 111.25, 126.91), divides by 255 (62.93, 62.82, 66.36), and takes the second of the two planes
+that come back as the probability of a person. Those numbers belong to blue, green and red, in which order the weights
+it ships were trained: with them it feeds red as blue. Here a first 1x1 convolution gives every channel back to its own
+place and numbers, so that the network sees what it was trained on.
+
+Until the beginning of 2026 the plugin read `models/SINet_Softmax_simple.onnx` by a full ONNX Runtime. Since then it
+reads `models/SINet_Softmax_simple.with_runtime_opt.ort` by one that has only the operators of the models it ships, most
+of operator set 11, and no blocked layout: that file is written in these, with PReLU in one piece.
+"""
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor, nn
+
+from sinet.core.errors import ModelError, OutputError
+from sinet.core.spec import OutputSpec, PreprocessSpec
+from sinet.export.artefact import load_artefact, write_whole
+from sinet.export.deployed import Act, DeployedSINet, FreeAct
+from sinet.export.onnx import blocked, save_onnx, writer
+from sinet.runtime.catalog import catalog, find_model
+from sinet.runtime.onnx import import_runtime
+
+NAME = "SINet_Softmax_simple.onnx"
+INPUT, OUTPUT = "data", "Softmax/1"
+"""As the weights' author names them; the plugin takes the first of each, whatever its name."""
+
+FED = PreprocessSpec(
+    (320, 320), "nchw", "rgb", (102.890434, 111.25247, 126.91212), (16047.8946, 16019.4519, 16920.704775)
+)
+"""What the plugin feeds. It shrinks without widening the filter, which no spec can say."""
+READ = OutputSpec("nchw", "identity", 1)
+"""What it reads: background, then person."""
+
+_OPERATORS = 11
+
+
+class DropIn(nn.Module):
+    """What the plugin feeds, (1, 3, 320, 320) -> probabilities of background and person, (1, 2, 320, 320)."""
+
+    def __init__(self, network: nn.Module, wanted: PreprocessSpec) -> None:
+        super().__init__()
+        self.colours, self.network = recoded(FED, wanted), network
+
+    def forward(self, image: Tensor) -> Tensor:
+        person = torch.sigmoid(self.network(self.colours(image)))
+        return torch.cat([1 - person, person], 1)
+
+
+def recoded(fed: PreprocessSpec, wanted: PreprocessSpec) -> nn.Conv2d:
+    """The 1x1 convolution from one standardisation to another, the order of the channels included."""
+    source = [fed.colour_order.index(colour) for colour in wanted.colour_order]
+    weight, bias = torch.zeros(3, 3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    for channel, place in enumerate(source):
+        weight[channel, place] = fed.std[place] / wanted.std[channel]
+        bias[channel] = (fed.mean[place] - wanted.mean[channel]) / wanted.std[channel]
+    made = nn.Conv2d(3, 3, 1)
+    made.weight, made.bias = nn.Parameter(weight.float()[:, :, None, None]), nn.Parameter(bias.float())
+    return made
+
+
+def in_one_piece(network: DeployedSINet) -> DeployedSINet:
+    """The same network with each activation as one PReLU."""
+    network = deepcopy(network)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Act | FreeAct):
+                act = nn.PReLU(child.slope.numel())
+                act.weight = nn.Parameter(child.slope.detach().flatten())
+                setattr(parent, name, act)
+    return network.eval()
+
+
+def export_obs(model: str | Path, output: Path) -> Path:
+    """Write a SINet in the form of the plugin's.
+
+    Args:
+        model: a packaged model's name or an artefact's path.
+        output: with the suffix of the file it replaces, `.onnx` or `.ort`; nothing stands there until it is whole.
+
+    Returns:
+        `output`. As ONNX it carries its spec, so `sinet cut --model` takes it too.
+
+    Raises:
+        ModelError: no such model, no SINet, or not one of two classes.
+        MissingExtraError: what writes the file is not installed.
+        OutputError: it cannot be written, or has another suffix.
+    """
+    if output.suffix not in (".onnx", ".ort"):
+        raise OutputError(
+            f"{output}: the plugin reads .onnx or, since 2026, .ort; give the suffix of the file to replace"
+        )
+    found = find_model(model)
+    network = load_artefact(found)
+    if network.head.out_channels != 1:
+        raise ModelError(f"{found.path}: the plugin takes two classes, this network has {network.config.classes}")
+    onnx, _ = writer()
+    spec = replace(found.spec, preprocess=FED, output=READ, network=None)
+    form = blocked(network, FED.size) if output.suffix == ".onnx" else in_one_piece(network)
+    with TemporaryDirectory() as folder:
+        graph = Path(folder) / NAME
+        _export(DropIn(form, found.spec.preprocess).eval(), graph)
+        save_onnx(onnx.load(graph), spec, graph)
+        write_whole(graph.read_bytes() if output.suffix == ".onnx" else _as_ort(graph), output)
+    return output
+
+
+def _export(network: DropIn, path: Path) -> None:
+    example = torch.zeros(1, 3, *FED.size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's newer exporter knows no operator set as old as this one
+        torch.onnx.export(
+            network,
+            (example,),
+            path,
+            dynamo=False,
+            opset_version=_OPERATORS,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+        )
+
+
+def _as_ort(graph: Path) -> bytes:
+    """The file in ONNX Runtime's own format; what it would fuse is noted in it, and done when it is opened."""
+    onnxruntime = import_runtime("writing ONNX Runtime's own format")
+    made = graph.with_suffix(".ort")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(made)
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.add_session_config_entry("optimization.minimal_build_optimizations", "save")
+    onnxruntime.InferenceSession(
+        str(graph), options, providers=["CPUExecutionProvider"], disabled_optimizers=["NchwcTransformer"]
+    )
+    return made.read_bytes()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and write the file."""
+    parser = argparse.ArgumentParser(prog="python -m sinet.export.obs", description="SINet for OBS's plugin")
+    parser.add_argument("model", nargs="?", default=catalog().default, help="a packaged model's name or an artefact")
+    parser.add_argument("-o", "--output", type=Path, default=Path(NAME), help="the file, .onnx or .ort")
+    chosen = parser.parse_args(arguments)
+    export_obs(chosen.model, chosen.output)
+
+
+if __name__ == "__main__":
+    main()
