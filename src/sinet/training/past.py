@@ -11,8 +11,8 @@ from sinet.training.stages import stage_of
 def same_past(other: dict[str, Any], recipe: Recipe, step: int) -> bool:
     """Whether two recipes ask for the same numbers up to `step`.
 
-    How often to save and to measure changes none; nor does the length of the run, as long as neither has begun to
-    decay.
+    How often to save and to measure changes none; nor does the length of a stage, as long as it has not begun to decay
+    in either.
 
     Args:
         other: a recipe as plain values, maybe written when recipes had fewer fields.
@@ -23,20 +23,26 @@ def same_past(other: dict[str, Any], recipe: Recipe, step: int) -> bool:
         both = recipe_from_plain(other, "checkpoint"), recipe
     except SinetError:
         return False
-    kept = [_past(each, step <= min(_level_end(one) for one in both)) for each in both]
+    level = {table: step <= min(_level_end(one, table) for one in both) for table in TABLES}
+    kept = [_past(each, level) for each in both]
     return kept[0] == kept[1]
 
 
-def _level_end(recipe: Recipe) -> int:
-    """The step at which the rate begins to fall for the first time."""
-    return stage_of(recipe, 0).recipe.schedule.level_steps
+TABLES = "encoder_first", "schedule"
+"""The recipe's tables of its stages, the first one's, if there are two, and the last one's."""
 
 
-def _past(recipe: Recipe, is_level: bool) -> dict[str, Any]:
+def _level_end(recipe: Recipe, table: str) -> int:
+    """The step at which the rate begins to fall in the stage of that table."""
+    stage = stage_of(recipe, 0 if table == "encoder_first" else recipe.steps - 1)
+    return stage.begins + stage.recipe.schedule.level_steps
+
+
+def _past(recipe: Recipe, level: dict[str, bool]) -> dict[str, Any]:
     """A recipe without what may change after the fact."""
     plain = to_plain(recipe)
-    free = ["checkpoint_every", "validate_every"] + (["steps", "decay_steps"] if is_level else [])
-    for table in (plain["schedule"], plain["encoder_first"] or {}):
-        for name in free:
-            table.pop(name, None)
+    for table in TABLES:
+        free = ["checkpoint_every", "validate_every"] + (["steps", "decay_steps"] if level[table] else [])
+        for name in free if plain[table] else ():
+            plain[table].pop(name, None)
     return plain
