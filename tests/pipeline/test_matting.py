@@ -87,6 +87,13 @@ def test_a_new_scene_begins_anew() -> None:
     assert overlap(alphas[-1], inside) > 0.95, "nothing of the old scene is left in the new one's mask"
 
 
+def test_another_size_is_another_scene() -> None:
+    half = tuple(side // 2 for side in CLOSE)
+    _, alphas = play(bright_network(), [scene(SIZE, CLOSE), scene((180, 320), half)])
+    assert alphas[1].shape == (180, 320)
+    assert overlap(alphas[1], truth((180, 320), half)) > 0.95
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (33, 47), (2, 300), (500, 2)])
 def test_any_size_will_do(size: tuple[int, int]) -> None:
     y = np.full(size, 230, np.uint8)

@@ -72,7 +72,8 @@ class MattingState:
 
     Attributes:
         tracked: where people are.
-        thumb: the frame before, every so many pixels.
+        size: of the frame before.
+        thumb: that frame, every so many pixels.
         usual: how much frames lately differed, in codes.
         age: frames since the whole frame was looked at.
         turn: which tile is searched next while nobody is found.
@@ -81,6 +82,7 @@ class MattingState:
     """
 
     tracked: tuple[Tracked, ...] = ()
+    size: Size = (0, 0)
     thumb: NDArray[np.uint8] | None = None
     usual: float = 0.0
     age: int = 0
@@ -100,7 +102,7 @@ def matte(
 
     Args:
         segmenter: the network.
-        frame: any size, but the same as before.
+        frame: any size; where it is another than before, a new scene begins.
         state: what the last step gave; `MattingState()` at the start.
         options: how.
         stages: where time is counted.
@@ -124,11 +126,11 @@ def _scene(state: MattingState, frame: Yuv420) -> MattingState:
     step = max(1, max(frame.size) // THUMB_SIDE)
     first = [min(step, side) // 2 for side in frame.size]
     thumb = frame.y[first[0] :: step, first[1] :: step].copy()
-    if state.thumb is None or state.thumb.shape != thumb.shape:
-        return MattingState(thumb=thumb)
+    if state.thumb is None or state.size != frame.size:
+        return MattingState(size=frame.size, thumb=thumb)
     difference = float(np.abs(thumb.astype(np.int16) - state.thumb).mean())
     if is_cut(difference, state.usual):
-        return MattingState(thumb=thumb, cut=True)
+        return MattingState(size=frame.size, thumb=thumb, cut=True)
     return replace(state, thumb=thumb, usual=0.8 * state.usual + 0.2 * difference, cut=False)
 
 
