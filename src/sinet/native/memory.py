@@ -11,7 +11,9 @@ def keep_freed_memory() -> bool:
     """Let the C library keep what is freed instead of giving it back to the system.
 
     Maps and planes are megabytes each; by default every one of them is mapped anew, zeroed page by page at its first
-    use, and given back: up to a fifth of a training step on a CPU, a twentieth of a film's frame.
+    use, and given back: up to a fifth of a training step on a CPU, a twentieth of a film's frame. Not for what grows in
+    small steps beside them, as the table of contents of a film that is written does: in memory that is kept it leaves
+    holes behind, two megabytes a minute.
 
     Returns:
         Whether the library has taken the settings; elsewhere than in glibc there are none, and nothing changes.

@@ -11,7 +11,6 @@ from sinet.core.errors import SinetError
 from sinet.media.film import FilmInfo
 from sinet.media.film_encode import FilmOptions
 from sinet.media.film_sink import FilmSink
-from sinet.native.memory import keep_freed_memory
 from sinet.pipeline.background import Background, Blurred, Transparent
 from sinet.pipeline.film_background import Moving
 from sinet.pipeline.matting import MattingOptions
@@ -95,7 +94,6 @@ def convert(
         StageError: a frame in the middle could not be read, cut or written.
     """
     settings = settings or FilmSettings()
-    keep_freed_memory()
     begun = time.perf_counter()
     background = Transparent() if settings.only_mask else settings.background
     clean = settings.clean and not settings.only_mask
