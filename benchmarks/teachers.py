@@ -1,7 +1,7 @@
 """Which teachers label best together, and whether their agreement tells how good a label is.
 
     python benchmarks/teachers.py --store answers --set eg1800=eg1800,val.txt --set ccp=ccp,,8 \\
-        --teacher a=portrait-5 --teacher b=u2net.onnx:u2net.json@1,whole --mix a --mix a+b@2 -o teachers.json
+        --teacher a=portrait-13 --teacher b=u2net.onnx:u2net.json@1,whole --mix a --mix a+b@2 -o teachers.json
 
 Teachers' answers are kept in the folder of --store, so that only the first run asks the networks and a mix is tried in
 seconds. A set has hand-made masks on which no teacher was trained. The last mix is the one whose scores are drawn.

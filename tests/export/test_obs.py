@@ -42,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The drop-in of the packaged default as older and as newer versions of the plugin read it."""
     folder = tmp_path_factory.mktemp("obs")
     names = ("SINet_Softmax_simple.onnx", "SINet_Softmax_simple.with_runtime_opt.ort")
-    made = tuple(export_obs("portrait-5", folder / name) for name in names)
+    made = tuple(export_obs("portrait-13", folder / name) for name in names)
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)
     return made[0], made[1]
 
@@ -101,7 +101,7 @@ def test_the_second_plane_is_the_person(session, portrait_path: Path) -> None:
 
 
 def test_real_pictures_have_the_masks_that_sinet_gives_them(session, shared: Path) -> None:
-    segmenter = Segmenter("portrait-5")
+    segmenter = Segmenter("portrait-13")
     for path in sorted((shared / "data" / "eg1800" / "images").iterdir())[:400:40]:
         rgb = load_image(path).rgb
         person = answer(session, fed(resize_rgb(rgb, FED.size)))[0, 1]
@@ -109,7 +109,7 @@ def test_real_pictures_have_the_masks_that_sinet_gives_them(session, shared: Pat
 
 
 def test_the_plugins_own_resize_changes_little(session, shared: Path) -> None:
-    segmenter = Segmenter("portrait-5")
+    segmenter = Segmenter("portrait-13")
     for path in sorted((shared / "data" / "eg1800" / "images").iterdir())[:400:80]:
         rgb = load_image(path).rgb
         difference = np.abs(answer(session, fed(shrunk(rgb)))[0, 1] - segmenter.coarse(rgb))
@@ -135,7 +135,7 @@ def test_the_onnx_file_is_one_that_old_engines_and_sinet_read(files: tuple[Path,
     spec = embedded_spec(files[0])
     assert (spec.preprocess, spec.output, spec.network) == (FED, READ, None)
     rgb = load_image(portrait_path).rgb
-    assert np.abs(Segmenter(files[0]).coarse(rgb) - Segmenter("portrait-5").coarse(rgb)).max() < 1e-4
+    assert np.abs(Segmenter(files[0]).coarse(rgb) - Segmenter("portrait-13").coarse(rgb)).max() < 1e-4
 
 
 # ONNX Runtime's own reader of its format leaves the file open.
@@ -185,11 +185,11 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path: Path, root: Path) -> N
     with pytest.raises(
         OutputError, match=r"reads \.onnx or, since 2026, \.ort; give the suffix of the file to replace"
     ):
-        export_obs("portrait-5", tmp_path / "net.tflite")
+        export_obs("portrait-13", tmp_path / "net.tflite")
     with pytest.raises(ModelError, match="not the artefact of a SINet"):
-        export_obs(MODELS_DIR / "portrait-5.onnx", tmp_path / "net.onnx")
+        export_obs(MODELS_DIR / "portrait-13.onnx", tmp_path / "net.onnx")
     with pytest.raises(ModelError, match="needs a spec in its header"):
-        export_obs(root / "weights" / "portrait-5.safetensors", tmp_path / "net.onnx")
+        export_obs(root / "weights" / "portrait-13.safetensors", tmp_path / "net.onnx")
     with pytest.raises(ModelError, match="neither a packaged model"):
         export_obs("portrait-0", tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -282,7 +282,7 @@ def test_processes_give_the_same_rows(portrait_path: Path, tmp_path: Path, monke
     with Image.open(portrait_path) as image:
         for index, side in enumerate((120, 150, 180)):
             image.convert("RGB").resize((side, side)).save(folder / f"{index}.png")
-    step = Labelling(folder, (TeacherChoice("portrait-5"), TeacherChoice("portrait-wide")))
+    step = Labelling(folder, (TeacherChoice("portrait-13"), TeacherChoice("portrait-wide")))
     run_step(step, tmp_path / "one")
     run_step(step, tmp_path / "two", workers=2)
     manifests = [(tmp_path / name / "manifest.jsonl").read_bytes() for name in ("one", "two")]

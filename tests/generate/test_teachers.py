@@ -48,8 +48,8 @@ def picture(top: int, left: int, bottom: int, right: int, size: tuple[int, int] 
 @pytest.mark.parametrize(
     ("text", "choice"),
     [
-        ("portrait-5", TeacherChoice("portrait-5")),
-        ("portrait-5@2", TeacherChoice("portrait-5", None, 2.0)),
+        ("portrait-13", TeacherChoice("portrait-13")),
+        ("portrait-13@2", TeacherChoice("portrait-13", None, 2.0)),
         ("a/b.onnx:c/d.json@0.5", TeacherChoice("a/b.onnx", "c/d.json", 0.5)),
         ("b.tflite:d.json", TeacherChoice("b.tflite", "d.json")),
         ("C:\\nets\\b.ONNX:D:\\specs\\b.json@3", TeacherChoice("C:\\nets\\b.ONNX", "D:\\specs\\b.json", 3.0)),
@@ -57,22 +57,22 @@ def picture(top: int, left: int, bottom: int, right: int, size: tuple[int, int] 
         ("me@home.onnx:a.json@2", TeacherChoice("me@home.onnx", "a.json", 2.0)),
         ("b.safetensors", TeacherChoice("b.safetensors")),
         ("b.onnx:d.json@2,whole", TeacherChoice("b.onnx", "d.json", 2.0, ("whole",))),
-        ("portrait-5@1,zoom,mirrored", TeacherChoice("portrait-5", None, 1.0, VIEWS)),
+        ("portrait-13@1,zoom,mirrored", TeacherChoice("portrait-13", None, 1.0, VIEWS)),
     ],
 )
 def test_a_teacher_is_a_name_or_file_with_spec_and_weight(text: str, choice: TeacherChoice) -> None:
     assert parse_teacher(text) == choice
 
 
-@pytest.mark.parametrize("text", ["portrait-5@much", "portrait-5@0", "portrait-5@-1", "portrait-5@nan", "@2", "a@inf"])
+@pytest.mark.parametrize("text", ["portrait-13@much", "portrait-13@0", "portrait-13@-1", "portrait-13@nan", "@2", "a@inf"])
 def test_a_weight_is_a_number_above_zero(text: str) -> None:
     with pytest.raises(ModelError, match=r"weight|names no teacher"):
         parse_teacher(text)
 
 
 def test_who_a_teacher_is_follows_from_its_file_and_spec(tmp_path: Path) -> None:
-    first, second = identify([TeacherChoice("portrait-5"), TeacherChoice("portrait-wide", None, 2.0)])
-    assert first.name == "portrait-5" and second.weight == 2.0
+    first, second = identify([TeacherChoice("portrait-13"), TeacherChoice("portrait-wide", None, 2.0)])
+    assert first.name == "portrait-13" and second.weight == 2.0
     assert first.sha256 != second.sha256
     file = tmp_path / "own.onnx"
     file.write_bytes(b"a network")
@@ -96,8 +96,8 @@ def test_who_a_teacher_is_follows_from_its_file_and_spec(tmp_path: Path) -> None
 def test_teachers_are_some_and_each_once(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="--teacher"):
         identify([])
-    with pytest.raises(ModelError, match="two teachers are called portrait-5"):
-        identify([TeacherChoice("portrait-5"), TeacherChoice("portrait-5", None, 2.0)])
+    with pytest.raises(ModelError, match="two teachers are called portrait-13"):
+        identify([TeacherChoice("portrait-13"), TeacherChoice("portrait-13", None, 2.0)])
     with pytest.raises(ModelError, match="no-such"):
         identify([TeacherChoice("no-such")])
 

@@ -10,8 +10,8 @@ from sinet.runtime.catalog import artefact_spec, catalog, find_model, model_path
 
 
 def test_the_default_comes_first_and_every_row_has_its_files() -> None:
-    assert names()[0] == catalog().default == "portrait-5"
-    assert set(names()) == {"portrait-5", "portrait-official", "portrait-wide"}
+    assert names()[0] == catalog().default == "portrait-13"
+    assert set(names()) == {"portrait-13", "portrait-official", "portrait-wide"}
     for name, row in catalog().models.items():
         assert set(row.sha256) == {".safetensors", ".onnx"}
         for suffix in row.sha256:
@@ -54,7 +54,7 @@ def test_an_engine_for_which_nothing_is_packaged_is_said() -> None:
 
 
 def test_what_is_neither_a_name_nor_a_file(tmp_path) -> None:
-    with pytest.raises(ModelError, match=r"portrait-narrow: neither a packaged model \(portrait-5"):
+    with pytest.raises(ModelError, match=r"portrait-narrow: neither a packaged model \(portrait-13"):
         find_model("portrait-narrow")
     with pytest.raises(ModelError, match="neither a packaged model"):
         find_model(tmp_path)

@@ -19,7 +19,7 @@ from sinet.nets.checkpoints import load_network
 from sinet.runtime.catalog import MODELS_DIR
 
 Triple = tuple[float, float, float]
-DEFAULT = "portrait-5"
+DEFAULT = "portrait-13"
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ class Source:
 
 SOURCES = [
     Source(
-        name="portrait-5",
-        summary="close portraits, half and full bodies, and knows an empty room; the default",
-        checkpoint="portrait-5.safetensors",
+        name="portrait-13",
+        summary="close portraits, half and full bodies, scenes, and knows an empty room; the default",
+        checkpoint="portrait-13.safetensors",
         side=320,
         mean=(102.890434, 111.25247, 126.91212),
         std=(62.93292, 62.82138, 66.355705),
         licence="MIT",
-        origin="portrait-wide trained on here (recipes/portrait-1.toml, -2, -4) and blended with itself",
+        origin="portrait-wide trained on here (recipes/portrait-1.toml to portrait-12.toml) and blended with portrait-wide",
     ),
     Source(
         name="portrait-wide",

@@ -23,7 +23,7 @@ def folder(desk: Path, person: bytes, wall: bytes) -> Path:
 
 def test_a_folder_becomes_a_set(folder: Path, sinet: Sinet, person: bytes) -> None:
     done = sinet(
-        "data", "label", "photos", "-o", "set", "--teacher", "portrait-5@2", "--teacher", "portrait-wide",
+        "data", "label", "photos", "-o", "set", "--teacher", "portrait-13@2", "--teacher", "portrait-wide",
         "--licence", "mine", "--json", "--keep", "0.8", "--review", "0.5",
     )  # fmt: skip
     assert done.returncode == 1, done.stderr  # the torn one
@@ -41,7 +41,7 @@ def test_only_what_is_asked_for(folder: Path, sinet: Sinet) -> None:
     (folder / "names.txt").write_text("ann.jpg\n\nwall\n")
     (folder / "skip.txt").write_text("wall.png\n")
     done = sinet(
-        "data", "label", "photos", "-o", "set", "--teacher", "portrait-5", "--list", "names.txt",
+        "data", "label", "photos", "-o", "set", "--teacher", "portrait-13", "--list", "names.txt",
         "--skip-list", "skip.txt", "--keep", "0.5", "--review", "0.2", "--val", "1", "--store", "answers", "-q",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -57,11 +57,11 @@ def test_only_what_is_asked_for(folder: Path, sinet: Sinet) -> None:
     ("options", "words"),
     [
         (["--teacher", "nobody-knows"], "neither a packaged model"),
-        (["--teacher", "portrait-5@x"], "is no weight"),
-        (["--teacher", "portrait-5", "--views", "askew"], "is no view"),
-        (["--teacher", "portrait-5", "--views", "whole"], "mirrored"),
-        (["--teacher", "portrait-5", "--keep", "0.2"], "review is not above keep"),
-        (["--teacher", "portrait-5", "--list", "none.txt"], "cannot be read"),
+        (["--teacher", "portrait-13@x"], "is no weight"),
+        (["--teacher", "portrait-13", "--views", "askew"], "is no view"),
+        (["--teacher", "portrait-13", "--views", "whole"], "mirrored"),
+        (["--teacher", "portrait-13", "--keep", "0.2"], "review is not above keep"),
+        (["--teacher", "portrait-13", "--list", "none.txt"], "cannot be read"),
         ([], "--teacher"),
     ],
 )
