@@ -64,7 +64,9 @@ def test_a_teacher_is_a_name_or_file_with_spec_and_weight(text: str, choice: Tea
     assert parse_teacher(text) == choice
 
 
-@pytest.mark.parametrize("text", ["portrait-13@much", "portrait-13@0", "portrait-13@-1", "portrait-13@nan", "@2", "a@inf"])
+@pytest.mark.parametrize(
+    "text", ["portrait-13@much", "portrait-13@0", "portrait-13@-1", "portrait-13@nan", "@2", "a@inf"]
+)
 def test_a_weight_is_a_number_above_zero(text: str) -> None:
     with pytest.raises(ModelError, match=r"weight|names no teacher"):
         parse_teacher(text)

@@ -69,7 +69,8 @@ SOURCES = [
         mean=(102.890434, 111.25247, 126.91212),
         std=(62.93292, 62.82138, 66.355705),
         licence="MIT",
-        origin="portrait-wide trained on here (recipes/portrait-1.toml to portrait-12.toml) and blended with portrait-wide",
+        origin="portrait-wide trained on here (recipes/portrait-1.toml to portrait-12.toml) and blended with "
+        "portrait-wide",
     ),
     Source(
         name="portrait-wide",
