@@ -20,7 +20,7 @@ INLINE uint32_t differences(const uint8_t *a, const uint8_t *b) {
 #elif defined(__ARM_NEON)
     return vaddlv_u8(vabd_u8(vld1_u8(a), vld1_u8(b)));
 #else
-    vh x = vload_bytes(a), y = vload_bytes(b), apart = x > y ? x - y : y - x;
+    vh x = vload_bytes(a), y = vload_bytes(b), more = (vh)(x > y), apart = (more & (x - y)) | (~more & (y - x));
     uint32_t sum = 0;
     for (int i = 0; i < SIDE; i++) sum += apart[i];
     return sum;

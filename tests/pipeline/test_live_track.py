@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,12 @@ from sinet.pipeline.stream import Looks
 
 SIZE, PERSON = (120, 160), (20, 50, 120, 120)
 TIME_BASE, STEP = Fraction(1, 90000), 3000
+
+
+def run_apart(what):
+    """Run a coroutine in a thread of its own: this one may have a loop already, a browser's for one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, what).result()
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +95,7 @@ async def everything(track: Any) -> list[VideoFrame]:
 
 def test_frames_keep_their_times_and_lose_their_background(example: ModuleType) -> None:
     looks = Slow(0)
-    shown = asyncio.run(everything(example.LiveTrack(Made(4, 0.05), looks=looks)))
+    shown = run_apart(everything(example.LiveTrack(Made(4, 0.05), looks=looks)))
     assert [(f.pts, f.time_base) for f in shown] == [(5000 + STEP * i, TIME_BASE) for i in range(4)]
     assert looks.seconds == pytest.approx([(5000 + STEP * i) / 90000 for i in range(4)])
     assert all((f.format.name, f.height, f.width) == ("yuv420p", *SIZE) for f in shown)
@@ -121,7 +128,7 @@ def test_a_slow_network_shows_the_newest_and_blocks_nobody(example: ModuleType) 
             shown.append((frame.pts - 5000) // STEP)
             behind.append(source.given - shown[-1])
 
-    shown = asyncio.run(watch())
+    shown = run_apart(watch())
     assert shown == sorted(set(shown)), "no frame twice, none before an earlier one"
     assert shown[-1] == 59, "what came last is shown"
     assert track.dropped == 60 - len(shown) > 20
@@ -137,7 +144,7 @@ def test_a_source_that_changes_its_size_is_seen_anew(example: ModuleType) -> Non
                 self._frame = scene((60, 80), (10, 25, 60, 60))
             return await super().recv()
 
-    shown = asyncio.run(everything(example.LiveTrack(Smaller(4, 0.05), looks=Slow(0))))
+    shown = run_apart(everything(example.LiveTrack(Smaller(4, 0.05), looks=Slow(0))))
     assert [(f.height, f.width) for f in shown] == [SIZE, SIZE, (60, 80), (60, 80)]
     red = np.abs(rgb_of(yuv_of_frame(shown[2])).astype(int) - (255, 0, 0)).max(2) < 12
     assert overlap(255 * ~red, truth((60, 80), (10, 25, 60, 60))) > 0.85
@@ -146,7 +153,7 @@ def test_a_source_that_changes_its_size_is_seen_anew(example: ModuleType) -> Non
 def test_the_end_of_the_source_ends_the_track_and_its_thread(example: ModuleType) -> None:
     looks = Slow(0)
     track = example.LiveTrack(Made(2, 0.01), looks=looks)
-    asyncio.run(everything(track))
+    run_apart(everything(track))
     assert track.readyState == "ended"
     for thread in threading.enumerate():
         if thread.name.startswith("sinet_"):
@@ -169,7 +176,7 @@ def test_a_track_that_is_stopped_wakes_who_waits(example: ModuleType) -> None:
             await track.recv()
         assert source.readyState == "live", "the source is its owner's"
 
-    asyncio.run(wait())
+    run_apart(wait())
 
 
 def test_a_source_that_fails_is_heard(example: ModuleType) -> None:
@@ -183,7 +190,7 @@ def test_a_source_that_fails_is_heard(example: ModuleType) -> None:
             await asyncio.wait_for(track.recv(), 1)
         assert track.readyState == "ended"
 
-    asyncio.run(one())
+    run_apart(one())
 
 
 def test_what_fails_in_the_thread_is_heard(example: ModuleType) -> None:
@@ -200,4 +207,4 @@ def test_what_fails_in_the_thread_is_heard(example: ModuleType) -> None:
             await track.recv()
         track.stop()
 
-    asyncio.run(one())
+    run_apart(one())
