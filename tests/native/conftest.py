@@ -1,10 +1,13 @@
-"""Small artefacts with random weights, made by the script that also seeds the fuzzer."""
+"""Small artefacts with random weights, by the script that also seeds the fuzzer; and every instruction set in turn."""
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from sinet.native.library import best_isa, instruction_sets
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +18,12 @@ def members(root: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(params=instruction_sets())
+def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Each instruction set that this processor has; the engine takes it while the test lasts."""
+    monkeypatch.setenv("SINET_ISA", request.param)
+    best_isa.cache_clear()
+    yield request.param
+    best_isa.cache_clear()

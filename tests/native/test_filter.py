@@ -5,7 +5,6 @@ colour variance (EDGE_EPS rules the fit) and the fit is applied to colours far f
 leave 2e-4: noise on tiny grids is held to that. Colours: one code.
 """
 
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -20,18 +19,10 @@ from sinet.core.grid import grid_size
 from sinet.core.resample import resize_map, resize_rgb
 from sinet.core.yuv import Matrix, Yuv420, yuv_from_rgb
 from sinet.native import filter as native
-from sinet.native.library import best_isa, instruction_sets
 
+pytestmark = pytest.mark.usefixtures("isa")
 ODD = [(1, 1), (1, 2), (2, 1), (1, 17), (31, 1), (3, 5), (16, 16), (17, 33), (40, 15), (5, 70)]
 many = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(params=instruction_sets(), autouse=True)
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("SINET_ISA", request.param)
-    best_isa.cache_clear()
-    yield request.param
-    best_isa.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Motion in C against its slow definition, on every instruction set that this processor has: the same vectors."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,17 +10,9 @@ from sinet.core import motion
 from sinet.core.errors import ImageError, ShapeError
 from sinet.core.motion import BLOCK, no_motion
 from sinet.native import motion as native
-from sinet.native.library import best_isa, instruction_sets
 
+pytestmark = pytest.mark.usefixtures("isa")
 many = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(params=instruction_sets(), autouse=True)
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("SINET_ISA", request.param)
-    best_isa.cache_clear()
-    yield request.param
-    best_isa.cache_clear()
 
 
 @pytest.fixture(scope="module")

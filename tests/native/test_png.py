@@ -2,7 +2,6 @@
 
 import io
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,19 +11,12 @@ from PIL import Image
 
 from sinet.core.errors import EngineError, ImageError
 from sinet.media.sinks import encode_image
-from sinet.native.library import best_isa, instruction_sets
 from sinet.native.png import packed_rows
 
 SHAPES = [(1, 1), (1, 1, 3), (1, 1, 4), (5, 7, 4), (3, 300, 3), (200, 1), (1, 70000, 3), (2, 33000), (300, 218, 4)]
 BLOCK = 65535
 
-
-@pytest.fixture(params=instruction_sets(), autouse=True)
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("SINET_ISA", request.param)
-    best_isa.cache_clear()
-    yield request.param
-    best_isa.cache_clear()
+pytestmark = pytest.mark.usefixtures("isa")
 
 
 def drawn(kind: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:

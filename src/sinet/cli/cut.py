@@ -119,6 +119,7 @@ class Request:
 def command(**given: Any) -> int:
     """Cut; the help text is `HELP`."""
     from sinet.cli.plan import make_plan
+    from sinet.cli.targets import check_background
     from sinet.pipeline.background import Transparent
     from sinet.pipeline.batch import run_batch, spread_batch
     from sinet.pipeline.segmenter import Segmenter
@@ -129,7 +130,7 @@ def command(**given: Any) -> int:
     plan = make_plan(request.sources, request.output, request.suffix, has_alpha)
     if plan.to_stdout and request.as_json:
         raise click.UsageError("--json and the picture both want stdout; name a file with -o.")
-    _check_background(request, plan)
+    check_background(plan.jobs, request.background)
     overwrite = request.overwrite or plan.to_stdout
     segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
     if request.cluster is None and request.workers == 1:
@@ -156,16 +157,6 @@ def _options(request: Request) -> "CutOptions":
         only_mask=request.only_mask,
         crop=request.crop,
     )
-
-
-def _check_background(request: Request, plan: "Plan") -> None:
-    """Refuse to replace the background's own file."""
-    from sinet.core.errors import OutputError
-    from sinet.media.places import is_remote
-
-    for job in plan.jobs if request.background else ():
-        if not is_remote(job.output) and os.path.realpath(job.output) == os.path.realpath(str(request.background)):
-            raise OutputError(f"{job.output}: is the background; give another -o")
 
 
 def _background(request: Request) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sinet.cli.sources import find_pictures
-from sinet.cli.targets import check_apart, check_folder, name_outputs
+from sinet.cli.targets import check_apart, check_folder, check_named, name_outputs
 from sinet.core.errors import OutputError
 from sinet.media.film_formats import OUTPUT, check_film_output, is_sequence
 from sinet.pipeline.batch import Job
@@ -26,8 +26,7 @@ def plan_films(sources: Sequence[str], output: str | None, suffix: str | None, h
         ImageError: a source cannot be one.
         OutputError: an output cannot be one, or its format cannot hold the result.
     """
-    if output == "":
-        raise OutputError("the output is an empty word; give a file, a folder, or leave -o out")
+    check_named(output)
     end = "." + (suffix or ("mov" if has_alpha else "mp4")).removeprefix(".").lower()
     found = find_pictures(sources, FILM_SUFFIXES, Path(output) if output else None)
     single = len(sources) == 1 and not found.searched

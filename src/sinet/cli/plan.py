@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sinet.cli.sources import Found, find_pictures
-from sinet.cli.targets import beside, check_apart, check_folder, name_outputs
+from sinet.cli.targets import beside, check_apart, check_folder, check_named, name_outputs
 from sinet.core.errors import ImageError, OutputError
 from sinet.media.image import IMAGE_SUFFIXES
 from sinet.media.places import open_place
@@ -54,8 +54,7 @@ def make_plan(sources: Sequence[str], output: str | None, suffix: str | None, ha
         ImageError: a source cannot be one.
         OutputError: an output cannot be one, or its format cannot hold the result.
     """
-    if output == "":
-        raise OutputError("the output is an empty word; give a file, a folder, or leave -o out")
+    check_named(output)
     end = "." + (suffix or "png").removeprefix(".").lower()
     plan = _piped(sources, output, end) if PIPE in (*sources, output) else _on_disk(sources, output, end)
     named = Path(output).suffix.lower() if plan.single and output and not plan.to_stdout else end

@@ -47,6 +47,27 @@ def name_outputs(found: Found, output: Path | None, suffix: str) -> list[Job]:
     return jobs
 
 
+def check_named(output: str | None) -> None:
+    """Refuse an output that is an empty word.
+
+    Raises:
+        OutputError: it is.
+    """
+    if output == "":
+        raise OutputError("the output is an empty word; give a file, a folder, or leave -o out")
+
+
+def check_background(jobs: Sequence[Job], background: str | None) -> None:
+    """Refuse to replace the background's own file.
+
+    Raises:
+        OutputError: a job would.
+    """
+    for job in jobs if background else ():
+        if not is_remote(job.output) and os.path.realpath(job.output) == os.path.realpath(str(background)):
+            raise OutputError(f"{job.output}: is the background; give another -o")
+
+
 def check_folder(folder: Path) -> None:
     """Refuse a folder that could not be made or written to.
 

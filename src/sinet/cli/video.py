@@ -117,17 +117,20 @@ class Request:
 def command(**given: Any) -> int:
     """Convert; the help text is `HELP`."""
     from sinet.cli.film_plan import plan_films
+    from sinet.cli.targets import check_background
     from sinet.core.errors import ImageError
     from sinet.pipeline.segmenter import Segmenter
 
-    request = Request(**{**given, "start": _time(given["start"], "--start"), "end": _time(given["end"], "--end")})
-    if request.end is not None and request.end <= (request.start or 0):
+    end = given["end"]
+    times = {"start": _time(given["start"], "--start"), "end": None if end is None else _time(end, "--end")}
+    request = Request(**given | times)
+    if request.end is not None and request.end <= request.start:
         raise click.UsageError("--end lies before --start.")
     settings = _settings(request)
     jobs = plan_films(request.sources, request.output, request.suffix, settings.has_alpha)
     if not jobs:
         raise ImageError(f"{request.sources[0]}: no films in this folder; a film is known by its suffix, such as .mp4")
-    _check_background(request, jobs)
+    check_background(jobs, request.background)
     segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
     return _run(jobs, segmenter, settings, request)
 
@@ -144,21 +147,10 @@ def _settings(request: Request) -> "FilmSettings":
         MattingOptions(smooth=request.smooth, track=request.track, refine=request.refine),
         request.decontaminate,
         FilmOptions(request.codec, request.quality, request.preset, None if request.overlap else 1),
-        request.start or 0.0,
+        request.start,
         request.end,
         request.overlap,
     )
-
-
-def _check_background(request: Request, jobs: "list[Job]") -> None:
-    """Refuse to replace the background's own file."""
-    from os.path import realpath
-
-    from sinet.core.errors import OutputError
-
-    for job in jobs:
-        if realpath(job.output) == realpath(request.background):
-            raise OutputError(f"{job.output}: is the background; give another -o")
 
 
 def _run(jobs: "list[Job]", segmenter: "Segmenter", settings: "FilmSettings", request: Request) -> int:
@@ -224,10 +216,8 @@ def _say(request: Request, sentence: str) -> None:
         click.echo(sentence, err=True)
 
 
-def _time(text: str | None, option: str) -> float | None:
+def _time(text: str, option: str) -> float:
     """Seconds from `90`, `1:30` or `0:01:30.5`."""
-    if text is None:
-        return None
     parts = text.split(":")
     try:
         seconds = sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sinet.core.grid import enlarge
 from sinet.core.smoothing import box_mean
 from sinet.core.types import Alpha, Alpha8, Float, Rgb8
-from sinet.core.yuv import Matrix, Yuv420, conversion
+from sinet.core.yuv import Matrix, Yuv420, conversion, doubled
 
 WINDOW_RADIUS = 4
 """Radius of the fit's window, in pixels of the small grid: four to five cells of the network's mask."""
@@ -92,8 +92,7 @@ def guided_alpha_yuv(
     Returns:
         (H, W) uint8, rounded to the nearest.
     """
-    height, width = frame.size
-    u, v = (np.repeat(np.repeat(plane, 2, 0), 2, 1)[:height, :width] for plane in (frame.u, frame.v))
+    u, v = doubled(frame.u, frame.size), doubled(frame.v, frame.size)
     alpha = (guided_alpha(coefficients, np.stack([frame.y, u, v], -1), levels) * 255 + 0.5).astype(np.uint8)
     if cells is not None:
         rows, columns = ((2 * np.arange(n) + 1) * c // (2 * n) for n, c in zip(frame.size, cells.shape, strict=True))

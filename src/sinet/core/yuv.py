@@ -17,7 +17,7 @@ from sinet.core.errors import ImageError
 from sinet.core.preprocess import standardise
 from sinet.core.resample import resize_rgb
 from sinet.core.spec import PreprocessSpec
-from sinet.core.types import Alpha8, Float, Geometry, NetInput, Rgb8, Size
+from sinet.core.types import Alpha8, AnyArray, Float, Geometry, NetInput, Rgb8, Size
 
 Matrix: TypeAlias = Literal["bt601", "bt709", "bt2020"]
 
@@ -109,11 +109,15 @@ def rgb_from_yuv(y: Float, u: Float, v: Float, matrix: Matrix, full_range: bool)
     return np.clip(colours, 0, 255, dtype=np.float32)
 
 
+def doubled(plane: AnyArray, size: Size) -> AnyArray:
+    """A plane of chroma's size at luma's (height, width), each sample repeated over its pixels."""
+    return np.repeat(np.repeat(plane, 2, 0), 2, 1)[: size[0], : size[1]]
+
+
 def rgb_of(frame: Yuv420) -> Rgb8:
     """A frame's colours, (H, W, 3) uint8, each chroma sample repeated over its pixels."""
-    height, width = frame.size
-    u, v = (np.repeat(np.repeat(plane, 2, 0), 2, 1)[:height, :width] for plane in (frame.u, frame.v))
-    y, u, v = (plane.astype(np.float32) for plane in (frame.y, u, v))
+    planes = (frame.y, doubled(frame.u, frame.size), doubled(frame.v, frame.size))
+    y, u, v = (plane.astype(np.float32) for plane in planes)
     return (rgb_from_yuv(y, u, v, frame.matrix, frame.full_range) + np.float32(0.5)).astype(np.uint8)
 
 

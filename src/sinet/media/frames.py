@@ -4,16 +4,12 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sinet.core.types import Rgb8, Size
 from sinet.core.yuv import Matrix, Yuv420
-from sinet.media.film_frames import FULL_RANGE, LIMITED_RANGE, Colours, plane_rows
+from sinet.media.film_frames import FULL_RANGE, LIMITED_RANGE, Colours, frame_of_planes, plane_rows, shared_planes
 
 if TYPE_CHECKING:
     import av
-    from av.video.plane import VideoPlane
     from av.video.reformatter import VideoReformatter
 
 _CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 5, "bt2020": 9}
@@ -40,19 +36,7 @@ def yuv_of_frame(frame: "av.VideoFrame", matrix: Matrix = "bt601") -> Yuv420:
     if frame.format.name not in _SHARED or any(plane.line_size < 0 for plane in frame.planes):
         frame = _to_420(frame, matrix)
     said = Colours.of(frame)
-    colours = (matrix if frame.colorspace == _UNSAID else said.matrix, said.full_range)
-    y, *chroma = frame.planes
-    half = (frame.width + 1) // 2
-    if len(chroma) == 1:  # NV12
-        pairs = _view(chroma[0], 2 * half)
-        return Yuv420(_view(y, frame.width), pairs[:, ::2], pairs[:, 1::2], *colours)
-    return Yuv420(_view(y, frame.width), _view(chroma[0], half), _view(chroma[1], half), *colours)
-
-
-def _view(plane: "VideoPlane", width: int) -> NDArray[np.uint8]:
-    rows = plane_rows(plane, width)
-    rows.flags.writeable = False  # a decoder may still predict later frames from it
-    return rows
+    return shared_planes(frame, matrix if frame.colorspace == _UNSAID else said.matrix, said.full_range)
 
 
 def _to_420(frame: "av.VideoFrame", matrix: Matrix) -> "av.VideoFrame":
@@ -98,12 +82,7 @@ def _converter(*_: int | str | None) -> "VideoReformatter":
 
 def frame_of_yuv(yuv: Yuv420) -> "av.VideoFrame":
     """The planes, copied into a frame of PyAV's (`yuv420p`) that knows their matrix and range."""
-    import av
-
-    height, width = yuv.size
-    frame = av.VideoFrame(width, height, "yuv420p")
-    for plane, rows in zip(frame.planes, (yuv.y, yuv.u, yuv.v), strict=True):
-        plane_rows(plane, rows.shape[1])[...] = rows
+    frame = frame_of_planes("yuv420p", yuv.y, yuv.u, yuv.v)
     frame.colorspace = _CODES[yuv.matrix]
     frame.color_range = FULL_RANGE if yuv.full_range else LIMITED_RANGE
     return frame

@@ -4,15 +4,16 @@ Frames stay Y, U and V from decoder to encoder. A `Backdrop` lays one frame's pe
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from sinet.core.errors import ImageError, SinetError
+from sinet.core.grid import grid_size
 from sinet.core.types import Alpha8, Float, Rgb8, Size
-from sinet.core.yuv import Matrix, Yuv420, rgb_of, yuv_from_rgb
+from sinet.core.yuv import Matrix, Yuv420, doubled, rgb_of, yuv_from_rgb
 from sinet.native.blend import composite_yuv, on_paper, plain_frame
 from sinet.native.filter import clean_colours, gaussian_mean, lay_over, local_colours, shrink
 from sinet.native.resize import resize_map, resize_rgb
@@ -31,7 +32,10 @@ FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts
 """What is taken for a film, by name, in lower case."""
 BLUR_SIDE, BLUR_CELLS = 512, 3.0
 """Longest side of the map that is blurred, and how many of its cells the blur's standard deviation has at least."""
-GRID_SIDE = 256
+
+
+Make: TypeAlias = Callable[[Size, Matrix, bool], Yuv420]
+"""Makes a background for frames of a size, matrix and range."""
 
 
 class Backdrop(Protocol):
@@ -69,11 +73,11 @@ def open_backdrop(background: "Background | Moving", *, clean: bool = True) -> B
         case Blurred(strength):
             return _Blur(strength)
         case Colour(rgb):
-            return _Plain(rgb, clean)
+            return _Over(_one_colour(rgb), clean)
         case Picture(other):
-            return _Still(on_paper(other), clean)
+            return _Over(_picture(on_paper(other)), clean)
         case Moving(path, loop):
-            return _Moving(path, loop, clean)
+            return _Film(path, loop, clean)
         case Transparent():
             raise SinetError("a film without a background is written with alpha; it has nothing to be laid over")
 
@@ -134,71 +138,61 @@ def blurred_planes(frame: Yuv420, alpha: Alpha8, strength: float) -> Float:
     return np.ascontiguousarray(np.moveaxis(blurred[..., :3] / blurred[..., 3:], -1, 0))
 
 
-@dataclass
 class _Over:
-    """Lays the person over frames that another film, or none, gives."""
+    """Lays the person over one frame that is made for frames of the same size, matrix and range, and kept."""
 
-    clean: bool
+    def __init__(self, make: Make, clean: bool) -> None:
+        self._clean = clean
+        self.show(make)
 
-    def lay_on(self, behind: Yuv420, frame: Yuv420, alpha: Alpha8) -> Yuv420:
-        person = clean_frame(frame, alpha) if self.clean else frame
-        return composite_yuv(person, behind, alpha)
-
-
-class _Plain(_Over):
-    def __init__(self, rgb: tuple[int, int, int], clean: bool) -> None:
-        super().__init__(clean)
-        self._rgb, self._row = np.array([[rgb]], np.uint8), _Fitted()
+    def show(self, make: Make) -> None:
+        """Have another frame behind from now on."""
+        self._make, self._like = make, None
 
     def lay(self, frame: Yuv420, alpha: Alpha8, seconds: float) -> Yuv420:
-        return self.lay_on(self._row.of(frame, self._make), frame, alpha)
+        like = frame.size, frame.matrix, frame.full_range
+        if self._like != like:
+            self._like, self._behind = like, self._make(*like)
+        person = clean_frame(frame, alpha) if self._clean else frame
+        return composite_yuv(person, self._behind, alpha)
 
-    def _make(self, size: Size, matrix: Matrix, full_range: bool) -> Yuv420:
-        one = yuv_from_rgb(self._rgb, matrix, full_range)
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _one_colour(rgb: tuple[int, int, int]) -> Make:
+    def make(size: Size, matrix: Matrix, full_range: bool) -> Yuv420:
+        one = yuv_from_rgb(np.array([[rgb]], np.uint8), matrix, full_range)
         return plain_frame((int(one.y[0, 0]), int(one.u[0, 0]), int(one.v[0, 0])), size[1])
 
-    def close(self) -> None:
-        """Nothing is held."""
+    return make
 
 
-class _Still(_Over):
-    def __init__(self, rgb: Rgb8, clean: bool) -> None:
-        super().__init__(clean)
-        self._rgb, self._fitted = rgb, _Fitted()
-
-    def lay(self, frame: Yuv420, alpha: Alpha8, seconds: float) -> Yuv420:
-        return self.lay_on(self._fitted.of(frame, self._make), frame, alpha)
-
-    def _make(self, size: Size, matrix: Matrix, full_range: bool) -> Yuv420:
-        return yuv_from_rgb(cover(self._rgb, size), matrix, full_range)
-
-    def close(self) -> None:
-        """Nothing is held."""
+def _picture(rgb: Rgb8) -> Make:
+    return lambda size, matrix, full_range: yuv_from_rgb(cover(rgb, size), matrix, full_range)
 
 
-class _Moving(_Over):
-    """Shows the frame that is on at the time; `held` is that one, `ahead` the one that follows."""
+def _frame(shown: Yuv420) -> Make:
+    return lambda size, matrix, full_range: covering(shown, size, matrix, full_range)
+
+
+class _Film(_Over):
+    """Shows the frame that is on at the time; `_ahead` is the one that follows it."""
 
     def __init__(self, path: Path, loop: bool, clean: bool) -> None:
-        super().__init__(clean)
-        self._path, self._loop, self._fitted = path, loop, _Fitted()
+        self._path, self._loop = path, loop
         self._frames = self._read()
-        self._held: tuple[float, Yuv420] | None = None
-        self._ahead = next(self._frames, None)
-        if self._ahead is None:
+        first = next(self._frames, None)
+        if first is None:
             raise ImageError(f"{path}: no frame of it can be shown; give another film, a picture or a colour")
+        super().__init__(_frame(first[1]), clean)
+        self._ahead = next(self._frames, None)
 
     def lay(self, frame: Yuv420, alpha: Alpha8, seconds: float) -> Yuv420:
-        while self._ahead is not None and (self._held is None or self._ahead[0] <= seconds):
-            self._held, self._ahead = self._ahead, next(self._frames, None)
-            self._fitted = _Fitted()
-        assert self._held is not None
-        shown = self._held[1]
-
-        def make(size: Size, matrix: Matrix, full_range: bool) -> Yuv420:
-            return covering(shown, size, matrix, full_range)
-
-        return self.lay_on(self._fitted.of(frame, make), frame, alpha)
+        while self._ahead is not None and self._ahead[0] <= seconds:
+            self.show(_frame(self._ahead[1]))
+            self._ahead = next(self._frames, None)
+        return super().lay(frame, alpha, seconds)
 
     def close(self) -> None:
         self._frames.close()
@@ -219,20 +213,6 @@ class _Moving(_Over):
             begun += last + step
 
 
-@dataclass
-class _Fitted:
-    """A background made for frames of one size, matrix and range, and kept."""
-
-    like: tuple[Size, Matrix, bool] | None = None
-    made: Yuv420 | None = field(default=None, repr=False)
-
-    def of(self, frame: Yuv420, make: Callable[[Size, Matrix, bool], Yuv420]) -> Yuv420:
-        like = frame.size, frame.matrix, frame.full_range
-        if self.made is None or self.like != like:
-            self.like, self.made = like, make(*like)
-        return self.made
-
-
 def covering(frame: Yuv420, size: Size, matrix: Matrix, full_range: bool) -> Yuv420:
     """A frame resized until it covers `size`, cut at the middle, in that matrix and range."""
     if (frame.matrix, frame.full_range) != (matrix, full_range):
@@ -250,13 +230,11 @@ def clean_frame(frame: Yuv420, alpha: Alpha8) -> Yuv420:
     half = shrink(alpha, 2).astype(np.float32) * np.float32(1 / 255)
     luma = shrink(frame.y, 2)
     codes = np.stack([luma, frame.u, frame.v], -1)
-    scale = min(1.0, GRID_SIDE / max(half.shape))
-    grid = max(1, round(half.shape[0] * scale)), max(1, round(half.shape[1] * scale))
+    grid = grid_size((half.shape[0], half.shape[1]))
     cleaned = clean_colours(local_colours(resize_rgb(codes, grid), resize_map(half, grid)), codes, half)
     change = cleaned[..., 0].astype(np.int16) - luma
     y = frame.y
     if change.any():
-        wide = np.repeat(np.repeat(change, 2, 0), 2, 1)[: frame.size[0], : frame.size[1]]
-        y = np.clip(frame.y + wide, 0, 255).astype(np.uint8)
+        y = np.clip(frame.y + doubled(change, frame.size), 0, 255).astype(np.uint8)
     u, v = np.ascontiguousarray(cleaned[..., 1]), np.ascontiguousarray(cleaned[..., 2])
     return Yuv420(y, u, v, frame.matrix, frame.full_range)

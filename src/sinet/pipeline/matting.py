@@ -110,11 +110,12 @@ def matte(
     Returns:
         What to give to the next step, and alpha (H, W) uint8 that belongs to this frame; all 0 where nobody is found.
     """
-    step = _Step(segmenter, frame, options or MattingOptions(), stages or Stages())
+    options = options or MattingOptions()
+    step = _Step(segmenter, frame, options, stages or Stages())
     state = _scene(state, frame)
     tracked = step.follow(state.tracked)
     age = state.age + 1
-    if not tracked or ((options is None or options.track) and age >= LOOK_EVERY):
+    if not tracked or (options.track and age >= LOOK_EVERY):
         tracked = step.look(step.closer(tracked), state.turn)
         age = 0
     state = replace(state, tracked=tracked, age=age, turn=0 if tracked else state.turn + 1, asked=step.asked)
@@ -170,10 +171,10 @@ class _Step:
     def look(self, tracked: tuple[Tracked, ...], turn: int) -> tuple[Tracked, ...]:
         """Look at the whole frame; while nobody is tracked, at one tile of it after another besides."""
         size = self._frame.size
-        frame = whole(size)
+        frame, parts = whole(size), tiles(size)
         if any(place.window == frame for place in tracked):
             return tracked
-        window = frame if tracked or turn == 0 or not self._options.track else tiles(size)[(turn - 1) % 6]
+        window = frame if tracked or turn == 0 or not self._options.track else parts[(turn - 1) % len(parts)]
         mask = self._ask(window)
         if not holds_person(mask):
             return tracked

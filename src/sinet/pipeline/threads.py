@@ -84,8 +84,7 @@ class Behind(Generic[_T]):
         Raises:
             StageError: an earlier one failed.
         """
-        while not _put(self._waiting, item, self._stop, once=True):
-            self._check()
+        _put(self._waiting, item, self._stop)
         self._check()
 
     def finish(self) -> None:
@@ -123,12 +122,10 @@ class Behind(Generic[_T]):
             raise failed(self._stage, self._count, self._error) from self._error
 
 
-def _put(waiting: "queue.Queue[Any]", item: Any, stop: threading.Event, *, once: bool = False) -> bool:
-    """Put an item as soon as there is room; False where the other side has stopped, or `once`, where there is none."""
+def _put(waiting: "queue.Queue[Any]", item: Any, stop: threading.Event) -> bool:
+    """Put an item as soon as there is room; False where the other side has stopped."""
     while not stop.is_set():
         with suppress(queue.Full):
             waiting.put(item, timeout=_PAUSE_S)
             return True
-        if once:
-            return False
-    return once  # nobody will take it any more: who puts it hears of the error
+    return False
