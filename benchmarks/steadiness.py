@@ -11,14 +11,16 @@ is asked for.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from sinet.core.metrics import dt_ssd
+from sinet.core.postprocess import person_probability
 from sinet.core.yuv import Yuv420, yuv_from_rgb
+from sinet.native.resize import preprocess_yuv, resize_map
 from sinet.pipeline.matting import MattingOptions, MattingState, matte
 from sinet.pipeline.segmenter import Segmenter
 
@@ -102,8 +104,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--model")
     parser.add_argument("--picture", type=Path, help="where to draw edges over time")
+    parser.add_argument("--inputs", nargs="+", help="instead: the IoU of single frames by the network's input, HxW")
     options = parser.parse_args()
     segmenter, made = Segmenter(options.model), list(scenes(options.data, options.scenes))
+    if options.inputs:
+        by_input(segmenter, made, options.inputs)
+        return
     print("| film | smoothing | IoU | dtSSD, thousandths | IoU of neighbours | lag, frames |")
     print("|---|---|---|---|---|---|")
     drawn = []
@@ -132,6 +138,21 @@ def main() -> None:
             )
     if options.picture:
         draw(drawn, options.picture)
+
+
+def by_input(segmenter: Segmenter, made: list[Scene], inputs: list[str]) -> None:
+    """Two frames of each scene, each by itself, whole, at every input."""
+    frames = [pair for scene in made for pair in list(film(scene, "moves", 7, 1))[::6]]
+    print("| input | pixels | IoU | the tenth part below |\n|---|---|---|---|")
+    for text in inputs:
+        height, width = map(int, text.split("x"))
+        spec = replace(segmenter.spec, preprocess=replace(segmenter.spec.preprocess, size=(height, width)))
+        rows = []
+        for frame, truth in frames:
+            x, _ = preprocess_yuv(frame, spec.preprocess)
+            mask = resize_map(person_probability(segmenter.backend.run(x), spec.output), SIZE)
+            rows.append(iou(mask > 0.5, truth > 0.5))
+        print(f"| {text} | {height * width:,} | {np.mean(rows):.4f} | {np.percentile(rows, 10):.4f} |", flush=True)
 
 
 def draw(drawn: list, path: Path) -> None:

@@ -269,8 +269,8 @@ def input_size(spec: ModelSpec, size: Size) -> Size:
     """The network's input for a window of a film, (height, width), of the window's own shape as nearly as fits.
 
     A frame is twice as wide as high, or the reverse; stretched onto a square, people are squeezed to half their width.
-    Of 48 made-up 16:9 frames (benchmarks/steadiness.py) the packaged network found 0.974 IoU at 192x320 and 0.968 at
-    320x320, which costs two thirds more.
+    Of 48 made-up 16:9 frames (benchmarks/steadiness.py --inputs) the packaged network found 0.964 IoU at 192x320 and
+    0.960 at 320x320, which costs two thirds more.
     """
     if spec.network is None:
         return spec.preprocess.size
