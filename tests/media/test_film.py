@@ -1,5 +1,6 @@
 """Frames come out upright, in their own colours and at their own times, whatever the film is stored as."""
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -275,3 +276,20 @@ def test_what_is_beside_the_picture_is_counted(tmp_path):
     path = lavfi(tmp_path / "film.mkv", "testsrc=s=64x48", "-map", "0", "-map", "1", "-map", "1", sound=True)
     info, _ = read(path)
     assert (info.sound, info.subtitles) == (2, 0)
+
+
+# Memory
+
+
+def test_a_frame_leaves_nothing_to_the_collector(clip):
+    def garbage(frames: float) -> int:
+        gc.collect()
+        read(clip, end=frames / RATE)
+        return gc.collect()
+
+    gc.disable()
+    try:
+        garbage(10)  # what is made once
+        assert garbage(50) - garbage(10) < 10
+    finally:
+        gc.enable()

@@ -1,9 +1,11 @@
 """The library is found or the error says what to do; pointers are only given to memory that is what it seems."""
 
 import _ctypes
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from ctypes import c_int
 from pathlib import Path
 
@@ -121,3 +123,17 @@ def test_the_engines_memory_is_aligned(size: int) -> None:
         memory = aligned_memory(size)
         assert memory.nbytes == max(size, 1)
         assert memory.ctypes.data % ALIGNMENT == 0
+
+
+def test_a_pointer_keeps_its_array_alive_and_goes_without_the_collector() -> None:
+    array = np.arange(8)
+    gone = weakref.ref(array)
+    where, (row, _) = pointer(array), pointer_and_stride(array.reshape(2, 4))
+    del array
+    assert gone() is not None
+    gc.disable()
+    try:
+        del where, row
+        assert gone() is None
+    finally:
+        gc.enable()

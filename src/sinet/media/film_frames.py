@@ -80,10 +80,11 @@ def turn_of(frame: "VideoFrame") -> tuple[int, bool]:
         By how many degrees it is turned clockwise, the nearest of 0, 90, 180 and 270; and whether it is mirrored left
         to right before that.
     """
-    from av.sidedata.sidedata import SideData, Type
+    from av.sidedata.sidedata import SideData, SideDataContainer, Type
 
-    parts: Iterable[object] = frame.side_data  # its stub says that these were names
-    matrix = next((part for part in parts if isinstance(part, SideData) and part.type == Type.DISPLAYMATRIX), None)
+    # Not frame.side_data: the frame would keep what keeps the frame, until the collector comes by.
+    parts: Iterable[SideData] = SideDataContainer(frame)  # pyright: ignore[reportCallIssue] # its stub takes none
+    matrix = next((part for part in parts if part.type == Type.DISPLAYMATRIX), None)
     if matrix is None:
         return 0, False
     a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()

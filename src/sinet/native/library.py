@@ -99,6 +99,13 @@ def _error_text(code: int) -> str:
     return text.decode() if text else f"error {code}"
 
 
+def _first_byte(array: NDArray[Any]) -> c_void_p:
+    # Not ndarray.ctypes.data_as: its cast leaves a reference cycle, and with it the array's memory, to the collector.
+    where = c_void_p(array.ctypes.data)
+    where.array = array  # type: ignore[attr-defined]
+    return where
+
+
 def pointer(array: NDArray[Any]) -> c_void_p:
     """Where an array's first element lies; the pointer keeps the array alive.
 
@@ -107,7 +114,7 @@ def pointer(array: NDArray[Any]) -> c_void_p:
     """
     if not array.flags.c_contiguous:
         raise EngineError(f"expected a C-contiguous array, got strides {array.strides}; use np.ascontiguousarray")
-    return array.ctypes.data_as(c_void_p)
+    return _first_byte(array)
 
 
 def pointer_and_stride(image: NDArray[Any]) -> tuple[c_void_p, int]:
@@ -122,7 +129,7 @@ def pointer_and_stride(image: NDArray[Any]) -> tuple[c_void_p, int]:
     row = int(np.prod(image.shape[1:])) * image.itemsize
     if not image[:1].flags.c_contiguous or (image.shape[0] > 1 and image.strides[0] < row):
         raise EngineError(f"expected rows without gaps, got strides {image.strides}; use np.ascontiguousarray")
-    return image.ctypes.data_as(c_void_p), image.strides[0] if image.shape[0] > 1 else row
+    return _first_byte(image), image.strides[0] if image.shape[0] > 1 else row
 
 
 def aligned_memory(size_bytes: int) -> NDArray[np.uint8]:
