@@ -12,7 +12,7 @@ WHEELS := linux-x86_64 linux-aarch64 macos-arm64 macos-x86_64 windows-x86_64
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format bench report figures docs models engine wheels wasm fuzz sanitize clean
+.PHONY: help demo test check format bench report figures docs models engine wheels fuzz sanitize clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: $(VENV)/.base ## cut the person out of a photograph, and say where the pic
 	@echo "==> the cut-out lies in demo/portrait.out.png"
 
 test: engine ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.dev ## format, lint, types, layers, documentation
 	@echo "==> ruff" && $(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -52,17 +52,14 @@ docs: $(VENV)/.dev ## build the documentation
 models: $(VENV)/.dev ## make the packaged models again from the checkpoints in weights/
 	@$(BIN)/python -m sinet.export.build
 
-engine: $(VENV)/.dev ## compile the engine for this machine, if its sources changed
+engine: $(VENV)/.dev ## compile the engine for this machine and for browsers, if its sources changed
 	@$(BIN)/python engine/build.py
-	@$(BIN)/python engine/build.py train
+	@$(BIN)/python engine/build.py wasm wasm-relaxed train
 
 wheels: $(VENV)/.dev ## build the source distribution and the wheels of every platform, in dist
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t sdist -d dist
 	@for target in $(WHEELS); do SINET_TARGET=$$target $(BIN)/python -m hatchling build -t wheel -d dist || exit 1; done
-
-wasm: $(VENV)/.dev ## compile the engine to WebAssembly, in build/wasm
-	@$(BIN)/python engine/build.py wasm wasm-relaxed
 
 fuzz: $(VENV)/.dev ## try the engine on inputs made to break it, RUNS=30000 for each target; needs clang
 	@$(BIN)/python engine/fuzz/fuzz.py --runs $(RUNS)
@@ -100,5 +97,5 @@ $(VENV)/.report: $(VENV)/.created pyproject.toml
 $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "==> installing sinet, its extras and the development tools (some minutes, once)"
 	@$(PIP) install 'pip>=25.1'
-	@$(PIP) install --constraint constraints.txt --editable '.[cluster,data,heic,litert,onnx,openvino,export,tensorboard,video]' --group dev --group docs
+	@$(PIP) install --constraint constraints.txt --editable '.[cluster,data,heic,litert,onnx,openvino,export,serve,tensorboard,video]' --group dev --group docs
 	@touch $(VENV)/.base $@

@@ -3,8 +3,8 @@
 `python engine/build.py train` compiles the training step in engine/train, for this very processor and no other.
 
 The result for this machine lies beside the code that loads it, `src/sinet/native/libsinet.so` (`.dylib`, `sinet.dll`);
-those for others in `build/engine/TARGET`, those for WebAssembly in `build/wasm`. Nothing is compiled again while the
-sources stay as they are.
+those for WebAssembly beside the page that loads them, `src/sinet/serve/page/sinet`; those for other machines in
+`build/engine/TARGET`. Nothing is compiled again while the sources stay as they are.
 
 The compiler is Zig's clang, `python -m ziglang cc`, one package that targets every machine below alike. `SINET_CC`
 names another one for this machine (`SINET_CC=gcc`); GCC 12 and clang 14 are new enough.
@@ -27,6 +27,7 @@ from pathlib import Path
 ENGINE = Path(__file__).resolve().parent
 ROOT = ENGINE.parent
 NATIVE = ROOT / "src" / "sinet" / "native"
+PAGE = ROOT / "src" / "sinet" / "serve" / "page" / "sinet"
 
 ZIGLANG = "ziglang==0.17.1"
 """The one version that the package's own build asks for: the same sources give the same library everywhere."""
@@ -108,6 +109,9 @@ TARGETS = {
     "wasm-relaxed": wasm("sinet-relaxed.wasm", "-msimd128", "-mrelaxed-simd"),
 }
 
+WASM = ("wasm", "wasm-relaxed")
+"""What the page takes, after what the browser can."""
+
 
 def host() -> str:
     """This machine's name in TARGETS.
@@ -142,8 +146,8 @@ def linker(name: str) -> list[str]:
 
 def output(name: str) -> Path:
     """Where the library of a target lies."""
-    folder = ROOT / "build" / ("wasm" if name.startswith("wasm") else f"engine/{name}")
-    return (NATIVE if name == host() else folder) / TARGETS[name].library
+    folder = PAGE if name in WASM else NATIVE if name == host() else ROOT / "build" / "engine" / name
+    return folder / TARGETS[name].library
 
 
 def run(command: list[str | Path]) -> None:

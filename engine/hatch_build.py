@@ -1,6 +1,7 @@
 """The step of the package's own build that compiles the engine and puts it into the wheel.
 
-A wheel is for one kind of machine and any Python 3: the library is called through ctypes. `SINET_TARGET` names another
+A wheel is for one kind of machine and any Python 3: the library is called through ctypes. The page's engine, in
+WebAssembly, is the same in every wheel. `SINET_TARGET` names another
 machine than this one (a row of TARGETS in build.py).
 """
 
@@ -34,8 +35,11 @@ class EngineHook(BuildHookInterface[Any]):
         fitting = [target for target, row in engine.TARGETS.items() if row.wheel]
         if name not in fitting:
             raise engine.BuildError(f"SINET_TARGET={name}: no wheel is made for it, only for {', '.join(fitting)}")
-        library = engine.build(name)
+        # A compiler of the system's makes no WebAssembly: the page is then left without its engine, and says so.
+        libraries = [engine.build(target) for target in (name, *(() if "SINET_CC" in os.environ else engine.WASM))]
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{engine.TARGETS[name].wheel}"
         if version == "standard":
-            build_data["force_include"][str(library)] = f"sinet/native/{library.name}"
+            for library in libraries:
+                folder = "native" if library is libraries[0] else "serve/page/sinet"
+                build_data["force_include"][str(library)] = f"sinet/{folder}/{library.name}"

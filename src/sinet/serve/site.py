@@ -1,0 +1,87 @@
+"""The page's files: what stands in `page`, the engine in WebAssembly, and a network as the page loads it."""
+
+import hashlib
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from sinet.core.errors import EngineError, ModelError, OutputError
+from sinet.media.whole import cannot_be_written, partial_beside
+from sinet.runtime.catalog import catalog, find_model
+
+PAGE = Path(__file__).with_name("page")
+ENGINES = ("sinet/sinet.wasm", "sinet/sinet-relaxed.wasm")
+NETWORK = "sinet/portrait.packed"
+LISTED = "files.js"
+UNUSED = ("sinet/package.json", "sinet/README.md", "sinet/index.d.ts")
+"""What belongs to the module and is not loaded by the page."""
+
+
+def site_files(model: str | Path | None = None) -> dict[str, bytes]:
+    """Every file of the page by its path in the site.
+
+    Args:
+        model: the network that the page shall run, as for `Segmenter`; the catalogue's default if None.
+
+    Raises:
+        ModelError: no such model, or none that the page's engine runs.
+        EngineError: the engine has not been compiled to WebAssembly.
+    """
+    files = {path.relative_to(PAGE).as_posix(): path.read_bytes() for path in PAGE.rglob("*") if path.is_file()}
+    if missing := [name for name in ENGINES if name not in files]:
+        raise EngineError(
+            f"{PAGE / missing[0]}: the page's engine is missing; in a checkout run: make engine; "
+            "else: pip install --force-reinstall sinet"
+        )
+    found = find_model(catalog().default if model is None else model)
+    if found.spec.network is None or found.path.suffix != ".safetensors":
+        raise ModelError(f"{found.path}: the page runs networks of the SINet family alone; give an artefact of one")
+    files[NETWORK] = packed(found.path.read_bytes())
+    files[LISTED] = _listed(files)
+    return dict(sorted(files.items()))
+
+
+def _listed(files: dict[str, bytes]) -> bytes:
+    """What the service worker keeps, so that the page works without a network; another version for other files."""
+    version = hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] for name in sorted(files))).hexdigest()[:12]
+    kept = ["./", *sorted(name for name in files if name not in ("sw.js", "index.html", *UNUSED))]
+    return f"const VERSION = {json.dumps(version)};\nconst FILES = {json.dumps(kept)};\n".encode()
+
+
+def write_site(files: dict[str, bytes], folder: Path, *, overwrite: bool = False) -> None:
+    """Write the page's files; each stands there whole or not at all.
+
+    Args:
+        files: as `site_files` gives them.
+        folder: made if it is not there.
+        overwrite: replace what is there already.
+
+    Raises:
+        OutputError: a file is there already, or cannot be written.
+    """
+    there = [name for name in files if (folder / name).exists()]
+    if there and not overwrite:
+        raise OutputError(f"{folder / there[0]}: is there already; add --overwrite, or name another folder")
+    for name, content in files.items():
+        target = folder / name
+        partial = partial_beside(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(content)
+            partial.replace(target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise cannot_be_written(str(target), error) from error
+
+
+def packed(artefact: bytes) -> bytes:
+    """An artefact made small for the way: its header, then the first byte of every weight, the second ..., deflated.
+
+    Weights of few significant bits, as the packaged network has them, leave two of those four planes empty.
+    """
+    start = 8 + struct.unpack("<Q", artefact[:8])[0]
+    planes = np.frombuffer(artefact, np.uint8, offset=start).reshape(-1, 4).T
+    return zlib.compress(artefact[:start] + planes.tobytes(), 9)
