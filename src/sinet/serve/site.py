@@ -16,7 +16,7 @@ PAGE = Path(__file__).with_name("page")
 ENGINES = ("sinet/sinet.wasm", "sinet/sinet-relaxed.wasm")
 NETWORK = "sinet/portrait.packed"
 LISTED = "files.js"
-UNUSED = ("sinet/package.json", "sinet/README.md", "sinet/index.d.ts")
+UNUSED = ("sinet/package.json", "sinet/README.md", "sinet/index.d.mts")
 """What belongs to the module and is not loaded by the page."""
 
 

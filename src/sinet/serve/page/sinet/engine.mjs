@@ -15,11 +15,9 @@ export class Engine {
     this.isa = this.#exports.sinet_best_isa();
   }
 
-  /** @param {BufferSource | Promise<Response>} source the library, or the answer that brings it. */
-  static async load(source) {
-    const streamed = !(source instanceof ArrayBuffer || ArrayBuffer.isView(source));
-    const made = streamed ? WebAssembly.instantiateStreaming(source, {}) : WebAssembly.instantiate(source, {});
-    return new Engine((await made).instance);
+  /** @param {WebAssembly.Module} module the library, compiled. */
+  static async load(module) {
+    return new Engine(await WebAssembly.instantiate(module, {}));
   }
 
   /** Where memory now ends; everything taken later is given back by `release`. */

@@ -1,7 +1,6 @@
 // sinet: a person cut out of pictures and films in the browser. Nothing leaves the device.
 
 const here = (name) => new URL(name, import.meta.url).href;
-const absolute = (address) => new URL(address, globalThis.document?.baseURI ?? location.href).href;
 
 // A module of seven instructions that only engines with relaxed vectors take.
 const RELAXED = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11];
@@ -24,9 +23,12 @@ export class Segmenter {
    */
   static async load({ model = here("portrait.packed"), engine } = {}) {
     engine ??= here(WebAssembly.validate(Uint8Array.from(RELAXED)) ? "sinet-relaxed.wasm" : "sinet.wasm");
+    // The worker starts while its files come.
     const work = new Work(new Worker(here("worker.mjs"), { type: "module" }));
     try {
-      const { spec } = await work.ask("load", { engineUrl: absolute(engine), artefactUrl: absolute(model) });
+      const parts = [WebAssembly.compileStreaming(fetched(engine)), fetched(model).then((answer) => answer.arrayBuffer())];
+      const [module, artefact] = await Promise.all(parts);
+      const { spec } = await work.ask("load", { module, artefact }, [artefact]);
       return new Segmenter(work, spec);
     } catch (error) {
       work.close();
@@ -142,6 +144,12 @@ export class Film {
   measure(runs) {
     return this.#work.ask("measure", { runs });
   }
+}
+
+async function fetched(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${answer.url}: the server answers ${answer.status}; load the page again`);
+  return answer;
 }
 
 /** Questions to a worker, and its answers. */

@@ -24,7 +24,7 @@ export class Photo {
     const size = (this.size = [picture.height, picture.width]);
     const rgba = picture.data, made = network.spec.preprocess.size;
     const seen = pixels.onPaper(engine, rgba);
-    const translucent = rgba.some((code, i) => (i & 3) === 3 && code < 255);
+    const translucent = !isOpaque(rgba);
     this.#rgb = translucent ? colours(engine, rgba) : seen;
     this.#alpha = engine.take(4 * size[0] * size[1]);
     const mark = engine.mark;
@@ -59,15 +59,19 @@ export class Photo {
   extent() {
     const [height, width] = this.size, alpha = this.#engine.floats(this.#alpha, height * width);
     let [area, left, top, right, bottom] = [0, width, height, 0, 0];
-    for (let y = 0, i = 0; y < height; y++)
-      for (let x = 0; x < width; x++, i++) {
-        if (alpha[i] > 0.5) area++;
-        if (alpha[i] < VISIBLE / 255) continue;
-        left = Math.min(left, x);
-        right = Math.max(right, x + 1);
-        top = Math.min(top, y);
-        bottom = y + 1;
+    for (let y = 0; y < height; y++) {
+      const row = alpha.subarray(y * width, (y + 1) * width);
+      let [first, last] = [-1, -1];
+      for (let x = 0; x < width; x++) {
+        if (row[x] < VISIBLE / 255) continue;
+        if (first < 0) first = x;
+        last = x;
+        if (row[x] > 0.5) area++;
       }
+      if (first < 0) continue;
+      [left, right] = [Math.min(left, first), Math.max(right, last + 1)];
+      [top, bottom] = [Math.min(top, y), y + 1];
+    }
     return { area: area / alpha.length, box: right ? [left, top, right, bottom] : null };
   }
 
@@ -137,6 +141,13 @@ export class Photo {
     }
     return pixels.resizeBytes(this.#engine, pixels.onPaper(this.#engine, part), cut, 3, this.size);
   }
+}
+
+function isOpaque(rgba) {
+  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
+  let all = 0xff000000; // little-endian, as WebAssembly is everywhere
+  for (const word of words) all &= word;
+  return all >>> 24 === 255;
 }
 
 function colours(engine, rgba) {

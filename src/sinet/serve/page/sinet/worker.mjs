@@ -8,6 +8,10 @@ import { Network } from "./network.mjs";
 import { Photo } from "./photo.mjs";
 import { encodePng } from "./png.mjs";
 import { Timer } from "./timer.mjs";
+// What those ask for in turn, named here so that all files are on their way at once.
+import "./numbers.mjs";
+import "./pixels.mjs";
+import "./sheet.mjs";
 
 const TRIES = 3;
 
@@ -15,15 +19,13 @@ let engine, network, base;
 let photo = null, show = null;
 
 const verbs = {
-  /** Begin: the engine and the network from their addresses. */
-  async load({ engineUrl, artefactUrl }) {
-    const [made, artefact] = await Promise.all([
-      Engine.load(fetched(engineUrl)),
-      fetched(artefactUrl).then((answer) => answer.arrayBuffer()).then(readArtefact),
-    ]);
+  /** Begin: the engine's compiled library and the network's file. */
+  async load({ module, artefact }) {
+    const [made, read] = await Promise.all([Engine.load(module), readArtefact(artefact)]);
     engine = made;
-    network = new Network(engine, artefact);
+    network = new Network(engine, read);
     base = engine.mark;
+    setTimeout(warmUp);
     return { spec: network.spec };
   },
 
@@ -100,6 +102,15 @@ const verbs = {
   },
 };
 
+/** Browsers compile what runs often once more: let that have happened before the first photo comes. */
+function warmUp() {
+  if (photo || show) return;
+  const { size } = network.spec.preprocess;
+  network.prepare(size);
+  network.run(engine.take(12 * size[0] * size[1]));
+  forget();
+}
+
 function forget() {
   photo = show = null;
   engine.release(base);
@@ -151,12 +162,6 @@ async function fastest(frame) {
   live.keep();
   if (!tried.length) throw new Error("this browser can draw neither by WebGL 2 nor on a canvas; try another browser");
   return tried.sort((a, b) => a.least - b.least)[0].made;
-}
-
-async function fetched(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`${url}: the server answers ${answer.status}; load the page again`);
-  return answer;
 }
 
 function imageData(picture) {
