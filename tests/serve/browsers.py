@@ -2,16 +2,24 @@
 
 import base64
 import http.server
+import io
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from sinet.serve.site import PAGE
+
+PORTRAIT = Path(__file__).parents[2] / "examples" / "portrait.png"
+BLANK = b"<!doctype html><html lang=en><title>blank</title>"
+COMPILED = pytest.mark.skipif(not (PAGE / "sinet" / "sinet.wasm").exists(), reason="the page's engine is not compiled")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path")
 FLAGS = [
@@ -77,3 +85,13 @@ def serving(files: dict[str, bytes]) -> Iterator[Site]:
 
 def array(text: str, dtype: str, *shape: int) -> NDArray[Any]:
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)
+
+
+def picture(content: str) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(array(content, "u1", -1).tobytes())))
+
+
+def apart(one: NDArray[Any], other: NDArray[Any]) -> int:
+    """The greatest difference of two pictures, codes."""
+    assert one.shape == other.shape
+    return int(np.abs(one.astype(int) - other).max())

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,12 @@ import pytest
 from PIL import Image
 
 import sinet
-from serve.browsers import serving
-from sinet.serve.site import PAGE, site_files
+from serve.browsers import COMPILED, PORTRAIT, serving
+from sinet.serve.site import site_files
 
 driver = pytest.importorskip("marionette_driver.marionette")
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
-PORTRAIT = Path(__file__).parents[2] / "examples" / "portrait.png"
 SETTINGS = {
     "media.navigator.streams.fake": "true",
     "media.navigator.permission.disabled": "true",
@@ -56,7 +54,7 @@ ASK = """const [done] = arguments;
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(FIREFOX is None, reason="there is no Firefox on the path"),
-    pytest.mark.skipif(not (PAGE / "sinet" / "sinet.wasm").exists(), reason="the page's engine is not compiled"),
+    COMPILED,
 ]
 
 

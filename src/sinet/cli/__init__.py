@@ -14,6 +14,8 @@ VERBS = {
     "cut": "Cut the person out of photos.",
     "video": "Blur or replace the background of films.",
     "camera": "Put another background behind you, live.",
+    "serve": "Serve the page and the HTTP service.",
+    "page": "Write the page into a folder, for any static host.",
     "models": "List the models in the package.",
     "info": "Show what a model expects and what it costs.",
     "eval": "Measure a model on labelled pictures.",

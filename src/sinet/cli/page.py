@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-HELP = """Write the page into FOLDER, for any static host.
+HELP = """Write the page into a folder, for any static host.
 
 The page cuts people out of photos and blurs what is behind them in the camera's picture, all in the reader's browser.
 FOLDER then holds everything: no other server is asked for anything. FOLDER/sinet is the module for pages of your own.

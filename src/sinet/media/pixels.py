@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A strip at a time: what stands beside the decoded picture and the result stays a few megabytes, and in cache.
 _STRIP_PIXELS = 1 << 18
+# A small picture that needs nothing done to it is copied as a whole: a tenth less time, for 10 bytes a pixel.
+_WHOLE_PIXELS = 1 << 22
 _ORIENTATION_TAG = 0x0112
 _SIXTEEN_TO_EIGHT = ((np.arange(65536, dtype=np.uint32) * 2 + 257) // 514).astype(np.uint8)
 
@@ -94,8 +96,11 @@ def frame_from_image(image: Image.Image) -> Frame:
     swapped, rows_reversed, columns_reversed = _orientation(image)
     width, height = image.size
     size = (width, height) if swapped else (height, width)
-    rgb = np.empty((*size, 3), np.uint8)
     alpha = np.full(size, 255, np.uint8) if image.has_transparency_data else None
+    is_plain = image.mode == "RGB" and alpha is None and colour.to_srgb is None
+    if is_plain and not (swapped or rows_reversed or columns_reversed) and width * height <= _WHOLE_PIXELS:
+        return Frame(np.array(image), None, colour.kept)
+    rgb = np.empty((*size, 3), np.uint8)
 
     def as_stored(upright: AnyArray) -> AnyArray:
         view = upright.swapaxes(0, 1) if swapped else upright

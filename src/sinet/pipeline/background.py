@@ -57,19 +57,31 @@ def parse_background(text: str) -> Background:
     Raises:
         ImageError: the text is none of these, or the picture cannot be read.
     """
-    if text == "none":
-        return Transparent()
-    word, colon, number = text.partition(":")
-    if word == "blur":
-        return Blurred(_strength(number)) if colon else Blurred()
-    if (colour := _colour(text)) is not None:
-        return colour
+    plain = parse_plain_background(text)
+    if plain is not None:
+        return plain
     if not text or not Path(text).exists():
         raise ImageError(
             f"the background {text!r} is neither a colour nor a picture that exists; "
             "give none, blur, blur:STRENGTH, a colour such as white or #1e90ff, or the path of a picture"
         )
     return Picture(load_image(text))
+
+
+def parse_plain_background(text: str) -> Transparent | Blurred | Colour | None:
+    """Read `none`, `blur`, `blur:STRENGTH` or a colour as `parse_background` does; None is anything else.
+
+    No file is looked for: a stranger's text goes through here.
+
+    Raises:
+        ImageError: the blur's strength or the colour is not possible.
+    """
+    if text == "none":
+        return Transparent()
+    word, colon, number = text.partition(":")
+    if word == "blur":
+        return Blurred(_strength(number)) if colon else Blurred()
+    return _colour(text)
 
 
 def _colour(text: str) -> Colour | None:
@@ -79,6 +91,8 @@ def _colour(text: str) -> Colour | None:
         red, green, blue, *opacity = ImageColor.getrgb(text)
     except ValueError:
         return None
+    if max(red, green, blue) > 255:
+        raise ImageError(f"the background {text!r} has a value above 255; give 0 to 255 of red, green and blue")
     if opacity not in ([], [255]):
         raise ImageError(f"the background {text!r} is partly transparent; give an opaque colour such as {text[:7]}")
     return Colour((red, green, blue))
