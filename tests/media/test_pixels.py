@@ -199,6 +199,17 @@ def test_thin_pictures_and_pictures_of_many_strips(size):
     np.testing.assert_array_equal(load_image(stream.getvalue()).rgb, values)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (600, 500)])
+def test_a_plain_picture_is_the_same_whole_and_in_strips(size, monkeypatch) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    whole = load_image(Image.fromarray(rgb))
+    monkeypatch.setattr("sinet.media.pixels._WHOLE_PIXELS", 0)
+    in_strips = load_image(Image.fromarray(rgb))
+    for frame in (whole, in_strips):
+        assert np.array_equal(frame.rgb, rgb)
+        assert frame.rgb.flags.writeable and frame.rgb.flags.c_contiguous
+
+
 def test_floats_on_another_scale_are_refused_by_name(tmp_path) -> None:
     path = tmp_path / "deep.tiff"
     Image.fromarray(np.full((4, 5), 200, np.float32)).save(path)

@@ -24,7 +24,7 @@ export class Photo {
     const size = (this.size = [picture.height, picture.width]);
     const rgba = picture.data, made = network.spec.preprocess.size;
     const seen = pixels.onPaper(engine, rgba);
-    const translucent = !isOpaque(rgba);
+    const translucent = !pixels.isOpaque(rgba);
     this.#rgb = translucent ? colours(engine, rgba) : seen;
     this.#alpha = engine.take(4 * size[0] * size[1]);
     const mark = engine.mark;
@@ -51,8 +51,12 @@ export class Photo {
 
   /** @returns {Uint8Array} alpha of every pixel, 0..255. */
   alpha() {
-    const alpha = this.#engine.floats(this.#alpha, this.size[0] * this.size[1]);
-    return Uint8Array.from(alpha, (value) => value * 255 + 0.5);
+    const engine = this.#engine, [height, width] = this.size, mark = engine.mark;
+    const made = engine.take(height * width);
+    engine.call("sinet_alpha_u8", engine.isa, this.#alpha, 4 * width, made, width, height, width);
+    const codes = engine.bytes(made, height * width).slice();
+    engine.release(mark);
+    return codes;
   }
 
   /** @returns {{area: number, box: number[] | null}} share of the picture; left, top, right, bottom beyond it. */
@@ -141,13 +145,6 @@ export class Photo {
     }
     return pixels.resizeBytes(this.#engine, pixels.onPaper(this.#engine, part), cut, 3, this.size);
   }
-}
-
-function isOpaque(rgba) {
-  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
-  let all = 0xff000000; // little-endian, as WebAssembly is everywhere
-  for (const word of words) all &= word;
-  return all >>> 24 === 255;
 }
 
 function colours(engine, rgba) {

@@ -7,18 +7,22 @@ export function onPaper(engine, rgba) {
   const count = rgba.length / 4;
   const at = engine.take(3 * count);
   const rgb = engine.bytes(at, 3 * count);
+  if (isOpaque(rgba)) {
+    withoutOpacity(rgba, rgb);
+    return at;
+  }
   for (let i = 0, from = 0, to = 0; i < count; i++, from += 4, to += 3) {
-    const alpha = rgba[from + 3];
-    if (alpha === 255) {
-      rgb[to] = rgba[from];
-      rgb[to + 1] = rgba[from + 1];
-      rgb[to + 2] = rgba[from + 2];
-    } else {
-      const paper = (255 - alpha) * PAPER;
-      for (let k = 0; k < 3; k++) rgb[to + k] = Math.floor((alpha * rgba[from + k] + paper) / 255 + 0.5);
-    }
+    const alpha = rgba[from + 3], paper = (255 - alpha) * PAPER;
+    for (let k = 0; k < 3; k++) rgb[to + k] = Math.floor((alpha * rgba[from + k] + paper) / 255 + 0.5);
   }
   return at;
+}
+
+/** Whether no pixel is transparent. */
+export function isOpaque(rgba) {
+  let all = 0xff000000;
+  for (const word of new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4)) all &= word;
+  return all >>> 24 === 255;
 }
 
 /** (height, width, channels) bytes to another size. */
@@ -151,21 +155,38 @@ export function blurredBehind(engine, rgb, alpha, size, strength) {
   return made;
 }
 
+// Four pixels at a time, as words; both begin at a multiple of 4 bytes, and words are little-endian in WebAssembly.
+
 /** RGBA without its opacity. */
 export function withoutOpacity(rgba, rgb) {
-  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
-    rgb[to] = rgba[from];
-    rgb[to + 1] = rgba[from + 1];
-    rgb[to + 2] = rgba[from + 2];
+  const [from, to, whole] = words(rgba, rgb);
+  for (let i = 0, k = 0; i < whole; i += 4, k += 3) {
+    const b = from[i + 1], c = from[i + 2];
+    to[k] = (from[i] & 0xffffff) | (b << 24);
+    to[k + 1] = ((b >>> 8) & 0xffff) | (c << 16);
+    to[k + 2] = ((c >>> 16) & 0xff) | (from[i + 3] << 8);
   }
+  for (let i = whole; i < rgba.length / 4; i++) for (let k = 0; k < 3; k++) rgb[3 * i + k] = rgba[4 * i + k];
 }
 
 /** Opaque RGBA. */
 export function withOpacity(rgb, rgba) {
-  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-    rgba[to] = rgb[from];
-    rgba[to + 1] = rgb[from + 1];
-    rgba[to + 2] = rgb[from + 2];
-    rgba[to + 3] = 255;
+  const [to, from, whole] = words(rgba, rgb), opaque = 0xff000000;
+  for (let i = 0, k = 0; i < whole; i += 4, k += 3) {
+    const a = from[k], b = from[k + 1], c = from[k + 2];
+    to[i] = a | opaque;
+    to[i + 1] = (a >>> 24) | (b << 8) | opaque;
+    to[i + 2] = (b >>> 16) | (c << 16) | opaque;
+    to[i + 3] = (c >>> 8) | opaque;
   }
+  for (let i = whole; i < rgba.length / 4; i++) {
+    for (let k = 0; k < 3; k++) rgba[4 * i + k] = rgb[3 * i + k];
+    rgba[4 * i + 3] = 255;
+  }
+}
+
+function words(rgba, rgb) {
+  const whole = (rgba.length >> 4) << 2; // pixels in groups of four
+  const four = new Uint32Array(rgba.buffer, rgba.byteOffset, whole);
+  return [four, new Uint32Array(rgb.buffer, rgb.byteOffset, (3 * whole) / 4), whole];
 }

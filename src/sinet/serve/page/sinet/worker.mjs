@@ -6,11 +6,11 @@ import { GlCompositor } from "./gl.mjs";
 import { Live } from "./live.mjs";
 import { Network } from "./network.mjs";
 import { Photo } from "./photo.mjs";
+import { withoutOpacity } from "./pixels.mjs";
 import { encodePng } from "./png.mjs";
 import { Timer } from "./timer.mjs";
 // What those ask for in turn, named here so that all files are on their way at once.
 import "./numbers.mjs";
-import "./pixels.mjs";
 import "./sheet.mjs";
 
 const TRIES = 3;
@@ -175,7 +175,10 @@ function imageData(picture) {
 
 function greyed(alpha, [height, width]) {
   const made = new ImageData(width, height);
-  alpha.forEach((code, i) => made.data.fill(code, 4 * i, 4 * i + 3).fill(255, 4 * i + 3, 4 * i + 4));
+  for (let i = 0, to = 0; i < alpha.length; i++, to += 4) {
+    made.data[to] = made.data[to + 1] = made.data[to + 2] = alpha[i];
+    made.data[to + 3] = 255;
+  }
   return made;
 }
 
@@ -191,7 +194,10 @@ function cropped(picture, [left, top, right, bottom]) {
 async function encoded(picture, opaque, grey, format, quality) {
   const size = [picture.height, picture.width];
   if (format === "image/png") {
-    const codes = grey ? picture.data.filter((_, i) => i % 4 === 0) : opaque ? picture.data.filter((_, i) => i % 4 < 3) : picture.data;
+    const channels = grey ? 1 : opaque ? 3 : 4;
+    const codes = channels === 4 ? picture.data : new Uint8Array(channels * size[0] * size[1]);
+    if (channels === 3) withoutOpacity(picture.data, codes);
+    if (channels === 1) for (let i = 0; i < codes.length; i++) codes[i] = picture.data[4 * i];
     return encodePng(engine, codes, size);
   }
   const canvas = new OffscreenCanvas(size[1], size[0]);
@@ -204,11 +210,17 @@ async function encoded(picture, opaque, grey, format, quality) {
 async function answered({ id, verb, args }) {
   try {
     const result = await verbs[verb](args ?? {});
-    const carried = [result, result?.made].filter((made) => made instanceof ImageBitmap || (self.VideoFrame && made instanceof VideoFrame));
+    const carried = [result, result?.made].filter(isCarried).map((made) => made.buffer ?? made);
     self.postMessage({ id, result }, carried);
   } catch (error) {
     self.postMessage({ id, error: error.message });
   }
+}
+
+/** What changes hands without being copied. */
+function isCarried(made) {
+  const kinds = [Uint8Array, ImageBitmap, ...(self.VideoFrame ? [VideoFrame] : [])];
+  return kinds.some((kind) => made instanceof kind);
 }
 
 let before = Promise.resolve();
