@@ -2,7 +2,7 @@
 
     python benchmarks/service.py                    # masks/s and blurred JPEGs/s of 720p photographs
     python benchmarks/service.py --storm 10000      # one request in five malformed, hostile or cut off half-way
-    python benchmarks/service.py --rembg            # the same load on rembg's own server, where it is installed
+    python benchmarks/service.py --rembg u2net      # the same load on rembg's own server, where it is installed
 
 The service runs in a process of its own; this one drives it over connections that are kept, and takes a few per cent of
 a core. Both share the machine's cores. With `--storm` each request has a connection of its own.
@@ -88,8 +88,9 @@ def request(address: str, body: bytes, kind: str, headers: str = "") -> bytes:
     return f"{head}{headers}\r\n".encode() + body
 
 
-def form(name: str, picture: bytes) -> tuple[bytes, str]:
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="a.jpg"\r\n\r\n'
+def form(name: str, picture: bytes, **fields: str) -> tuple[bytes, str]:
+    rows = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()]
+    head = "".join(rows) + f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="a.jpg"\r\n\r\n'
     return head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={BOUNDARY}"
 
 
@@ -316,7 +317,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--storm", type=int, metavar="N", help="so many requests, one in five a nuisance")
-    parser.add_argument("--rembg", action="store_true", help="drive rembg's own server instead")
+    parser.add_argument("--rembg", metavar="MODEL", help="drive rembg's own server instead, with this of its networks")
     asked = parser.parse_args()
     picture = asked.picture.read_bytes() if asked.picture else as_jpeg(synthetic_portrait(HD))
     port = free_port()
@@ -324,8 +325,9 @@ def main() -> None:
         if importlib.util.find_spec("rembg") is None:
             print("rembg is not installed here, so its server is not measured")
             return
-        command = [sys.executable, "-m", "rembg.cli", "s", "--host", "127.0.0.1", "--port", str(port)]
-        rows = {"mask (u2netp)": request("/api/remove?om=true&model=u2netp", *form("file", picture))}
+        rembg = Path(sys.executable).with_name("rembg")
+        command = [str(rembg), "s", "--no-ui", "--host", "127.0.0.1", "--port", str(port)]
+        rows = {"masks": request("/api/remove", *form("file", picture, om="true", model=asked.rembg))}
     else:
         command = [sys.executable, "-m", "sinet", "serve", "--port", str(port), "--no-page"]
         command += ["--workers", str(asked.workers)] if asked.workers else []

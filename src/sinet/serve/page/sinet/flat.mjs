@@ -19,6 +19,7 @@ export class FlatCompositor {
   #rgb;
   #made;
   #picture = 0;
+  #drawn;
 
   /** @param {OffscreenCanvas} canvas @param {import("./engine.mjs").Engine} engine whose memory it keeps a part of. */
   constructor(canvas, engine) {
@@ -28,6 +29,7 @@ export class FlatCompositor {
     if (!this.#context) throw new Error("this browser cannot draw");
     const count = canvas.width * canvas.height;
     this.#size = [canvas.height, canvas.width];
+    this.#drawn = new ImageData(canvas.width, canvas.height);
     [this.#rgba, this.#rgb, this.#made, this.#picture] = [4, 3, 3, 3].map((channels) => engine.take(channels * count));
   }
 
@@ -53,7 +55,7 @@ export class FlatCompositor {
   draw(_, matte, background) {
     const engine = this.#engine, mark = engine.mark, size = this.#size, count = size[0] * size[1];
     const alpha = pixels.guidedAlpha(engine, planes(engine, matte), matte.size, this.#rgb, size, 1);
-    const made = new ImageData(size[1], size[0]);
+    const made = this.#drawn;
     if (background.kind === "none") {
       made.data.set(engine.bytes(this.#rgba, 4 * count));
       const opacity = engine.bytes(alpha, count);
