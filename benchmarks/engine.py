@@ -19,13 +19,11 @@ from torch import Tensor, nn
 from sinet.cli.bench import open_contender, print_report
 from sinet.evaluation.picture import synthetic_portrait
 from sinet.evaluation.report import Plan, bench
-from sinet.export.build import SOURCES
-from sinet.export.deploy import deploy
+from sinet.export.build import SOURCES, packaged
 from sinet.export.deployed import DeployedSINet
 from sinet.export.onnx import LinearHead, blocked, export_onnx
 from sinet.media.sinks import encode_image
 from sinet.native.library import instruction_sets
-from sinet.nets.checkpoints import load_network
 
 MODEL = "portrait-official"
 PEERS = {
@@ -60,7 +58,7 @@ class WithLinearHead(nn.Module):
 
 def export_forms(folder: Path) -> None:
     source = next(source for source in SOURCES if source.name == MODEL)
-    network, size = deploy(load_network(Path("weights") / source.checkpoint)), source.spec.preprocess.size
+    network, size = packaged(source, Path("weights")), source.spec.preprocess.size
     with torch.no_grad():
         forms = {
             "matrices-maximum": WithLinearHead(network, size),

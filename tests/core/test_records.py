@@ -1,10 +1,10 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
 
 from sinet.core.errors import SpecError
-from sinet.core.records import from_plain, to_plain
+from sinet.core.records import LEFT_OUT, from_plain, to_plain
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,17 @@ def test_a_mistake_is_named_with_its_place(path: tuple[str, ...], value: object,
     place[path[-1]] = value
     with pytest.raises(SpecError, match=message):
         from_plain(Outer, plain, "here")
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A record that got a field later."""
+
+    old: int
+    new: bool = field(default=False, metadata=LEFT_OUT)
+
+
+@pytest.mark.parametrize(("record", "plain"), [(Grown(1), {"old": 1}), (Grown(1, True), {"old": 1, "new": True})])
+def test_a_field_added_later_is_written_only_where_it_says_something(record: Grown, plain: dict[str, object]) -> None:
+    assert to_plain(record) == plain
+    assert from_plain(Grown, plain, "here") == record

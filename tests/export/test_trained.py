@@ -17,6 +17,7 @@ from sinet.nets.registry import NETWORKS, find_network  # noqa: E402
 from sinet.pipeline.segmenter import Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch
+OTHER_FORMS = [name for name, entry in NETWORKS.items() if entry.config is None]
 PREPROCESS = PreprocessSpec((64, 96), "nchw", "rgb", (110.0, 110.0, 110.0), (60.0, 60.0, 60.0))
 
 
@@ -32,7 +33,7 @@ def weights(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     return request.param, path
 
 
-@pytest.mark.parametrize("weights", [n for n, e in NETWORKS.items() if e.config is None], indirect=True)
+@pytest.mark.parametrize("weights", [n for n in OTHER_FORMS if NETWORKS[n].classes == 2], indirect=True)
 def test_a_baseline_leaves_onnx_that_answers_like_torch(weights: tuple[str, Path]) -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     pytest.importorskip("onnxscript", reason="the extra export is not installed")
@@ -55,7 +56,12 @@ def test_the_portrait_network_leaves_an_artefact(weights: tuple[str, Path]) -> N
     assert Segmenter(made).alpha(np.zeros((50, 40, 3), np.uint8)).shape == (50, 40)
 
 
-@pytest.mark.parametrize("name", [n for n, e in NETWORKS.items() if e.config is None])
+def test_a_network_of_many_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="the street SINet tells 19 classes apart and the running half cuts out a per"):
+        export_trained(tmp_path / "any.safetensors", "cityscapes", PREPROCESS, "none", "drawn by chance")
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
 def test_the_rewrite_refuses_what_it_does_not_know(name: str) -> None:
     with pytest.raises(ModelError, match=r"the rewrite knows .* only, .*; export it to ONNX"):
         deploy(find_network(name).build())

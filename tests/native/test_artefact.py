@@ -1,6 +1,5 @@
 """The engine's reader of artefacts, through the binding: what is one runs, what is none is refused with a reason."""
 
-import dataclasses
 import json
 import random
 import struct
@@ -12,7 +11,8 @@ import numpy as np
 import pytest
 
 from native.artefacts import CONFIG, FILE, TENSOR, Header, answer, pack, refusal, unpack
-from sinet.core.architecture import SINetConfig, Stage
+from sinet.core.architecture import CITYSCAPES, SINetConfig, Stage
+from sinet.core.records import to_plain
 
 
 @pytest.fixture(scope="module")
@@ -298,13 +298,22 @@ def test_a_bad_spec_is_refused(file: bytes, name: str) -> None:
 def test_too_many_items_are_refused(members: ModuleType, count: int) -> None:
     config: SINetConfig = members.MEMBERS["smallest"]
     header, data = unpack(members.artefact(config))
-    module = dataclasses.asdict(config)["stages"][0]["modules"][0]
-    stage = dataclasses.asdict(config)["stages"][0]
+    stage = to_plain(config)["stages"][0]
+    module = stage["modules"][0]
     if count == 33:
         assert refusal(pack(network_edit("stages", 0, "modules", to=[module] * count)(header), data)) == CONFIG
     assert refusal(pack(network_edit("stages", to=[stage] * count)(header), data)) == CONFIG
     branch = module["branches"][0]
     assert refusal(pack(network_edit(*BRANCH[:-1], to=[branch] * count)(header), data)) == CONFIG
+
+
+def test_the_street_networks_configuration_is_refused(file: bytes) -> None:
+    """The engine knows the portrait's form: two stages, square kernels."""
+    header, data = unpack(file)
+    assert refusal(pack(spec_edit(lambda spec: {**spec, "network": to_plain(CITYSCAPES)})(header), data)) == CONFIG
+    for key, to in {"head": "transposed", "aligned_corners": False}.items():
+        assert refusal(pack(network_edit(key, to=to)(header), data)) == CONFIG
+    assert refusal(pack(network_edit(*BRANCH, "crossed", to=True)(header), data)) == CONFIG
 
 
 def test_the_most_modules_run(members: ModuleType) -> None:

@@ -25,12 +25,19 @@ def entry(name: str) -> Network:
     return find_network(name)
 
 
-def test_it_answers_with_two_maps_of_the_inputs_size(entry: Network) -> None:
+def smallest(entry: Network) -> tuple[int, int]:
+    """A small input that it takes."""
+    side = max(64, entry.size_multiple)
+    return side, side
+
+
+def test_it_answers_with_a_map_of_each_class(entry: Network) -> None:
     network = entry.build().eval()
     for factors in ((1, 1), (2, 3)):
         size = tuple(entry.size_multiple * factor for factor in factors)
         with torch.no_grad():
-            assert network(torch.zeros(2, 3, *size)).shape == (2, 2, *size)
+            answer = tuple(side // entry.output_stride for side in size)
+            assert network(torch.zeros(2, 3, *size)).shape == (2, entry.classes, *answer)
 
 
 def test_a_size_between_names_those_that_would_work(entry: Network) -> None:
@@ -41,7 +48,7 @@ def test_a_size_between_names_those_that_would_work(entry: Network) -> None:
 def test_gradients_reach_every_parameter(entry: Network) -> None:
     torch.manual_seed(0)
     network = entry.build()
-    network(torch.randn(2, 3, 64, 64)).square().sum().backward()
+    network(torch.randn(2, 3, *smallest(entry))).square().sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
 
 
@@ -49,7 +56,7 @@ def test_its_weights_come_back_from_a_file(name: str, entry: Network, tmp_path: 
     torch.manual_seed(0)
     network = entry.build().eval()
     save_file(network.state_dict(), tmp_path / "weights.safetensors")
-    image = torch.randn(1, 3, 64, 64)
+    image = torch.randn(1, 3, *smallest(entry))
     with torch.no_grad():
         assert torch.equal(load_weights(tmp_path / "weights.safetensors", name)(image), network(image))
 

@@ -6,11 +6,14 @@ and in the prediction alike, and is then left out of the sums; so where a ring o
 (Pascal VOC) they judge only what lies beyond the ring.
 
 A prediction becomes a mask at a probability above 1/2, which for two classes is the larger of the two.
+
+Of more classes than two a label is a map of class indices, and so is a prediction. They are compared by one confusion
+matrix over all pictures, from `confusion`; matrices of pictures add up.
 """
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +25,14 @@ from sinet.core.types import Alpha, AnyArray, Mask, Size
 Label: TypeAlias = NDArray[np.uint8]
 """(H, W) uint8: `PERSON`, `BACKGROUND` or `IGNORED`."""
 
+ClassMap: TypeAlias = NDArray[np.integer[Any]]
+"""(H, W) whole numbers: indices of classes from 0 on, and where it is a label, a value that says "ignored"."""
+Confusion: TypeAlias = NDArray[np.int64]
+"""(classes, classes): pixels of the row's class that were predicted as the column's."""
+
 PERSON, BACKGROUND, IGNORED = 255, 0, 128
+IGNORED_CLASS = 255
+"""What is ignored in a `ClassMap`, as Cityscapes' train ids and Pascal VOC have it."""
 
 BAND_SIZE: Size = (224, 224)
 """Where the paper's boundary band is drawn: its network's input size."""
@@ -163,6 +173,69 @@ def dt_ssd(alphas: Sequence[AnyArray], truths: Sequence[AnyArray]) -> float:
 def marked_area(mask: Mask, label: Label | None = None) -> float:
     """The part of the labelled pixels that is marked as person, in [0, 1]; without a label, of all pixels."""
     return float(np.mean(mask if label is None else mask[label != IGNORED]))
+
+
+def confusion(predicted: ClassMap, label: ClassMap, classes: int, ignored: int | None = IGNORED_CLASS) -> Confusion:
+    """How often each class was predicted as each, over the labelled pixels of one picture.
+
+    Args:
+        predicted: (H, W), 0 to `classes` - 1; where the label is ignored it may be anything.
+        label: (H, W), 0 to `classes` - 1, or `ignored`.
+        classes: how many there are.
+        ignored: the label's value that counts nowhere; None where there is none. It may be a class, which is then left
+            out of the labels.
+
+    Raises:
+        LabelError: the sizes differ, or a value is no class.
+    """
+    if predicted.shape != label.shape or label.ndim != 2:
+        raise LabelError(
+            f"a prediction of {predicted.shape} cannot be compared with a label of {label.shape}; bring the "
+            "prediction to the label's own (height, width)"
+        )
+    counted = np.ones(label.shape, np.bool_) if ignored is None else label != ignored
+    ours, theirs = predicted[counted].astype(np.int64), label[counted].astype(np.int64)
+    for name, values in (("prediction", ours), ("label", theirs)):
+        if values.size and not (int(values.min()) >= 0 and int(values.max()) < classes):
+            raise LabelError(
+                f"the {name} holds values from {values.min()} to {values.max()}; {classes} classes are numbered from 0 "
+                f"to {classes - 1}"
+            )
+    return np.bincount(theirs * classes + ours, minlength=classes**2).reshape(classes, classes).astype(np.int64)
+
+
+def class_ious(counts: Confusion) -> NDArray[np.float64]:
+    """Intersection over union of each class, (classes,); NaN for one that neither side holds anywhere."""
+    right = np.diagonal(counts)
+    union = counts.sum(0) + counts.sum(1) - right
+    return np.divide(right, union, out=np.full(len(counts), np.nan), where=union > 0)
+
+
+def mean_class_iou(counts: Confusion) -> float:
+    """Mean of the intersections over unions of the classes that either side holds: mIoU as benchmarks give it.
+
+    A class that was predicted and is nowhere in the labels counts as 0; one that is nowhere at all does not count.
+
+    Raises:
+        LabelError: no pixel was counted.
+    """
+    _check_counted(counts)
+    return float(np.nanmean(class_ious(counts)))
+
+
+def pixel_accuracy(counts: Confusion) -> float:
+    """The part of the labelled pixels whose class was predicted, in [0, 1].
+
+    Raises:
+        LabelError: no pixel was counted.
+    """
+    _check_counted(counts)
+    return float(np.trace(counts) / counts.sum())
+
+
+def _check_counted(counts: Confusion) -> None:
+    if not counts.any():
+        raise LabelError("no labelled pixel was counted; give pictures whose labels say something")
 
 
 def dilate(mask: Mask, radius: int) -> Mask:

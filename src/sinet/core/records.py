@@ -3,7 +3,8 @@
 An unknown key, a missing key or a value of another type is an error that names the place (`spec.preprocess.mean`).
 Supported field types: str, bool, int, float, None, `X | None`, `Literal`, `tuple[X, ...]`, `tuple[X, Y]`,
 `dict[str, X]`, `object` (any plain value) and nested dataclasses: what specs, catalogues, recipes and manifests are
-made of, and nothing more.
+made of, and nothing more. A field with the metadata `LEFT_OUT` is not written while it has its default, so that one
+that is added later changes no file that could be written before.
 """
 
 import dataclasses
@@ -15,11 +16,16 @@ from sinet.core.errors import SpecError
 
 T = TypeVar("T")
 
+_LEFT_OUT = "left out"
+LEFT_OUT = {_LEFT_OUT: True}
+"""Metadata of a field that is not written while it has its default."""
+
 
 def to_plain(record: object) -> Any:
     """Turn a dataclass instance into dicts, lists and scalars that `json.dumps` takes."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {f.name: to_plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        values = [(field, getattr(record, field.name)) for field in dataclasses.fields(record)]
+        return {f.name: to_plain(v) for f, v in values if not (f.metadata.get(_LEFT_OUT) and v == f.default)}
     if isinstance(record, tuple | list):
         return [to_plain(item) for item in cast("list[object]", record)]
     if isinstance(record, dict):

@@ -17,6 +17,7 @@ from sinet.core.architecture import PORTRAIT
 from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec
 from sinet.export.artefact import save_artefact
 from sinet.export.deploy import deploy
+from sinet.export.deployed import DeployedSINet
 from sinet.export.onnx import blocked, export_onnx
 from sinet.nets.checkpoints import load_network
 from sinet.runtime.catalog import MODELS_DIR
@@ -112,9 +113,7 @@ def build(checkpoints: Path, out: Path) -> None:
     rows: dict[str, Any] = {}
     for source in SOURCES:
         checkpoint = checkpoints / source.checkpoint
-        network = deploy(load_network(checkpoint))
-        if source.rounded:
-            round_weights(network)
+        network = packaged(source, checkpoints)
         artefact, onnx = out / f"{source.name}.safetensors", out / f"{source.name}.onnx"
         save_artefact(network, source.spec, artefact)
         export_onnx(blocked(network, source.spec.preprocess.size), source.spec, onnx)
@@ -125,6 +124,14 @@ def build(checkpoints: Path, out: Path) -> None:
         }
     catalog = {"default": DEFAULT, "models": rows}
     (out / "catalog.json").write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def packaged(source: Source, checkpoints: Path) -> DeployedSINet:
+    """The deployed network of a checkpoint as it is packaged, its weights rounded where the source says so."""
+    network = deploy(load_network(checkpoints / source.checkpoint))
+    if source.rounded:
+        round_weights(network)
+    return network
 
 
 def round_weights(network: nn.Module) -> None:

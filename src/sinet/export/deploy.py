@@ -150,7 +150,7 @@ def deploy(network: nn.Module) -> DeployedSINet:
     """Rewrite a trained portrait network.
 
     Args:
-        network: any member of the SINet family; its weights are read, not changed.
+        network: any member of the SINet family of the portrait's form; its weights are read, not changed.
 
     Returns:
         The same function of the image in its cheapest form, in evaluation mode. For an input (1, 3, h, w) it answers
@@ -158,7 +158,8 @@ def deploy(network: nn.Module) -> DeployedSINet:
         own logits, (1, classes, h, w).
 
     Raises:
-        ModelError: it is no SINet, a variant for comparison, or a batch norm of it has no statistics to fold.
+        ModelError: it is no SINet, a variant for comparison, of another form than the portrait's, or a batch norm of it
+            has no statistics to fold.
     """
     if not isinstance(network, SINet):
         raise ModelError(f"the rewrite knows the SINet family only, not {type(network).__name__}; export it to ONNX")
@@ -166,6 +167,10 @@ def deploy(network: nn.Module) -> DeployedSINet:
         raise ModelError(
             f"the rewrite knows information blocking and pooling only, this SINet has skip {network.skip!r} and "
             f"squeezing {network.squeezing!r}; export it to ONNX"
+        )
+    if not network.config.portrait_form:
+        raise ModelError(
+            "the rewrite knows the portrait's form only, two stages, square kernels and a 3x3 head; export it to ONNX"
         )
     encoder, decoder = network.encoder, network.decoder
     stem, turned = deploy_conv(encoder.stem.conv, encoder.stem.norm_act, None)
@@ -178,8 +183,9 @@ def deploy(network: nn.Module) -> DeployedSINet:
     scale, bias = affine(decoder.fused_norm)
     gate = Gate(project, detail.act, scale * detail.sign, Affine(scale, bias))
 
-    weight = decoder.head.weight.detach()  # (classes, classes, 3, 3)
-    head = conv_with(decoder.head, weight[1:] - weight[:1] if network.config.classes == 2 else weight.clone(), None)
+    last = cast("nn.Conv2d", decoder.head)
+    weight = last.weight.detach()  # (classes, classes, 3, 3)
+    head = conv_with(last, weight[1:] - weight[:1] if network.config.classes == 2 else weight.clone(), None)
     deployed = DeployedSINet(network.config, nn.Sequential(stem, turned.act), [first, second], coarse, gate, head)
     for parameter in deployed.parameters():
         parameter[parameter.abs() < SMALLEST_NORMAL] = 0

@@ -36,11 +36,17 @@ def export_trained(weights: Path, network: str, preprocess: PreprocessSpec, lice
         with torch.
 
     Raises:
-        ModelError: not that network's weights, or the ONNX file answers differently.
+        ModelError: not that network's weights, a network of more classes than a person and the background, or the
+            ONNX file answers differently.
         MissingExtraError: ONNX is wanted, and what writes or runs it is not installed.
         OutputError: the file cannot be written.
     """
     entry, name = find_network(network), weights.stem
+    if entry.classes != 2:
+        raise ModelError(
+            f"{weights}: {entry.title} tells {entry.classes} classes apart and the running half cuts out a person; "
+            "use it from torch: sinet.nets.checkpoints.load_network"
+        )
     trained = load_weights(weights, network)
     if entry.config is not None:
         spec = ModelSpec(name, preprocess, OutputSpec("nchw", "sigmoid", 0), licence, origin, entry.config)

@@ -4,6 +4,7 @@ Source: Park et al., SINet, arXiv:1911.09099v4, section 3 (spatial squeeze modul
 together with the authors' published networks, whose weights these parts must carry unchanged.
 """
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from typing import Literal
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sinet.core.architecture import SqueezeModule
+from sinet.core.architecture import Branch, SqueezeModule
 
 BATCH_NORM_EPS = 1e-3
 
@@ -29,9 +30,9 @@ def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 * dilation, dilation, groups, bias=False)
 
 
-def upsample(x: Tensor, factor: int) -> Tensor:
-    """Bilinear enlargement with aligned corners, as the authors trained it; docs/adr/0006."""
-    return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=True)
+def upsample(x: Tensor, factor: int, *, aligned: bool = True) -> Tensor:
+    """Bilinear enlargement, with aligned corners unless the row says otherwise; docs/adr/0006."""
+    return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=aligned)
 
 
 class NormAct(nn.Module):
@@ -91,11 +92,37 @@ class DownSample(nn.Module):
         return self.norm_act(self.pointwise(self.excitation(self.depthwise(x))))  # (n, outputs, h/2, w/2)
 
 
-class SpatialSqueezeBlock(nn.Module):
+class SqueezeBlock(nn.Module, ABC):
     """One branch: see a wider area by working on a smaller map.
 
-    Average pool by `pool`, depthwise `kernel` x `kernel`, batch norm, PReLU, pointwise, bilinear up by `pool`, batch
-    norm. With `pool` 1 it is a plain depthwise-separable convolution.
+    Average pool by `pool`, a depthwise filter with batch norm and PReLU, pointwise, bilinear up by `pool`, batch norm.
+    With `pool` 1 nothing is made smaller.
+
+    Attributes:
+        aligned_corners: whether the enlargement aligns corners, as in all the authors' weights; another is for
+            comparison.
+    """
+
+    pool: int
+    pointwise: nn.Conv2d
+    norm: nn.BatchNorm2d
+    aligned_corners = True
+
+    @abstractmethod
+    def look(self, x: Tensor) -> Tensor:
+        """The depthwise filter, batch norm and PReLU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.pool > 1:
+            x = functional.avg_pool2d(x, self.pool)  # (n, c, h/pool, w/pool)
+        x = self.pointwise(self.look(x))
+        if self.pool > 1:
+            x = upsample(x, self.pool, aligned=self.aligned_corners)  # (n, c, h, w)
+        return self.norm(x)
+
+
+class SpatialSqueezeBlock(SqueezeBlock):
+    """The portrait's branch: its filter is depthwise `kernel` x `kernel`.
 
     With `squeezing` "dilation" the map keeps its size and the kernel is dilated by `pool` instead: the same parameters,
     taps at the same distances, but each sees one pixel where the pooled one saw the mean of `pool` x `pool`, so that
@@ -110,13 +137,53 @@ class SpatialSqueezeBlock(nn.Module):
         self.pointwise = conv(channels, channels, 1)
         self.norm = batch_norm(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.pool > 1:
-            x = functional.avg_pool2d(x, self.pool)  # (n, c, h/pool, w/pool)
-        x = self.pointwise(self.norm_act(self.depthwise(x)))
-        if self.pool > 1:
-            x = upsample(x, self.pool)  # (n, c, h, w)
-        return self.norm(x)
+    def look(self, x: Tensor) -> Tensor:
+        """The square kernel, batch norm and PReLU."""
+        return self.norm_act(self.depthwise(x))
+
+
+class CrossedNormAct(nn.Module):
+    """A batch norm for each of two maps, their sum, PReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.vertical_norm = batch_norm(channels)
+        self.horizontal_norm = batch_norm(channels)
+        self.act = nn.PReLU(channels)
+
+    def forward(self, vertical: Tensor, horizontal: Tensor) -> Tensor:
+        return self.act(self.vertical_norm(vertical) + self.horizontal_norm(horizontal))
+
+
+class CrossedBlock(SqueezeBlock):
+    """The street network's branch: depthwise `kernel` x 1 and 1 x `kernel`, each with its batch norm, summed.
+
+    The two stand side by side, not behind each other. With fixed norms they are one depthwise `kernel` x `kernel`
+    convolution whose weights form a cross.
+
+    Source: the authors' published street network.
+    """
+
+    def __init__(self, channels: int, kernel: int, pool: int) -> None:
+        super().__init__()
+        self.pool, half = pool, kernel // 2
+        self.vertical = nn.Conv2d(channels, channels, (kernel, 1), padding=(half, 0), groups=channels, bias=False)
+        self.horizontal = nn.Conv2d(channels, channels, (1, kernel), padding=(0, half), groups=channels, bias=False)
+        self.norm_act = CrossedNormAct(channels)
+        self.pointwise = conv(channels, channels, 1)
+        self.norm = batch_norm(channels)
+
+    def look(self, x: Tensor) -> Tensor:
+        """The column's and the row's answers, each with its batch norm, summed, and PReLU."""
+        return self.norm_act(self.vertical(x), self.horizontal(x))
+
+
+def squeeze_block(channels: int, config: Branch, squeezing: Squeezing = "pool") -> SqueezeBlock:
+    """The branch that a row describes; a crossed one has no dilated variant."""
+    if not config.crossed:
+        return SpatialSqueezeBlock(channels, config.kernel, config.pool, squeezing)
+    assert squeezing == "pool"
+    return CrossedBlock(channels, config.kernel, config.pool)
 
 
 class SpatialSqueeze(nn.Module):
@@ -131,7 +198,7 @@ class SpatialSqueeze(nn.Module):
         half = config.width // 2
         self.residual = inputs == config.width
         self.reduce = conv(inputs, half, 1, groups=2)
-        self.branches = nn.ModuleList(SpatialSqueezeBlock(half, b.kernel, b.pool, squeezing) for b in config.branches)
+        self.branches = nn.ModuleList(squeeze_block(half, branch, squeezing) for branch in config.branches)
         self.norm_act = NormAct(config.width)
 
     def forward(self, x: Tensor) -> Tensor:

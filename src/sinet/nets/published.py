@@ -11,32 +11,59 @@ from torch import Tensor
 
 from sinet.core.errors import ModelError
 
-# Authors' prefix -> ours, first match wins. \N keeps a module's number.
-_PREFIXES = [
-    (r"encoder\.level1\.conv", r"encoder.stem.conv"),
-    (r"encoder\.level1", r"encoder.stem.norm_act"),
-    (r"encoder\.level([23])_0\.conv\.0", r"encoder.stages.\1.down.depthwise"),
-    (r"encoder\.level([23])_0\.conv\.1\.dense", r"encoder.stages.\1.down.excitation.gate"),
-    (r"encoder\.level([23])_0\.conv\.2", r"encoder.stages.\1.down.pointwise"),
-    (r"encoder\.level([23])_0", r"encoder.stages.\1.down.norm_act"),
-    (r"encoder\.level([23])\.(\d+)\.c1\.conv", r"encoder.stages.\1.modules_.\2.reduce"),
-    (r"encoder\.level([23])\.(\d+)\.d([12])\.conv\.0", r"encoder.stages.\1.modules_.\2.branches.\3.depthwise"),
-    (r"encoder\.level([23])\.(\d+)\.d([12])\.conv\.1", r"encoder.stages.\1.modules_.\2.branches.\3.norm_act.norm"),
-    (
-        r"encoder\.level([23])\.(\d+)\.d([12])\.act_conv1x1\.0",
-        r"encoder.stages.\1.modules_.\2.branches.\3.norm_act.act",
-    ),
-    (r"encoder\.level([23])\.(\d+)\.d([12])\.act_conv1x1\.1", r"encoder.stages.\1.modules_.\2.branches.\3.pointwise"),
-    (r"encoder\.level([23])\.(\d+)\.d([12])\.bn", r"encoder.stages.\1.modules_.\2.branches.\3.norm"),
-    (r"encoder\.level([23])\.(\d+)\.BR", r"encoder.stages.\1.modules_.\2.norm_act"),
-    (r"encoder\.BR([23])", r"encoder.stages.\1.join"),
-    (r"encoder\.classifier\.conv", r"encoder.head"),
-    (r"bn_3", r"decoder.coarse_norm"),
-    (r"level2_C\.conv", r"decoder.project.conv"),
-    (r"level2_C", r"decoder.project.norm_act"),
-    (r"bn_2", r"decoder.fused_norm"),
-    (r"classifier\.1", r"decoder.head"),
-]
+# What stands in a module: their branches' parts, a square kernel's and a crossed one's, and what is common.
+_MODULE = {
+    r"c1\.conv": "reduce",
+    r"d([12])\.conv\.0": r"branches.\3.depthwise",
+    r"d([12])\.conv\.1": r"branches.\3.norm_act.norm",
+    r"d([12])\.vertical": r"branches.\3.vertical",
+    r"d([12])\.horizontal": r"branches.\3.horizontal",
+    r"d([12])\.B_v": r"branches.\3.norm_act.vertical_norm",
+    r"d([12])\.B_h": r"branches.\3.norm_act.horizontal_norm",
+    r"d([12])\.act_conv1x1\.0": r"branches.\3.norm_act.act",
+    r"d([12])\.act_conv1x1\.1": r"branches.\3.pointwise",
+    r"d([12])\.bn": r"branches.\3.norm",
+    "BR": "norm_act",
+}
+
+
+def _prefixes(levels: str, decoder: dict[str, str]) -> dict[str, str]:
+    """Authors' prefix -> ours, first match wins, for a network whose stages have these numbers."""
+    level, stage = rf"encoder\.level([{levels}])", r"encoder.stages.\1"
+    return {
+        r"encoder\.level1\.conv": "encoder.stem.conv",
+        r"encoder\.level1": "encoder.stem.norm_act",
+        rf"{level}_0\.conv\.0": rf"{stage}.down.depthwise",
+        rf"{level}_0\.conv\.1\.dense": rf"{stage}.down.excitation.gate",
+        rf"{level}_0\.conv\.2": rf"{stage}.down.pointwise",
+        rf"{level}_0": rf"{stage}.down.norm_act",
+        **{rf"{level}\.(\d+)\.{part}": rf"{stage}.modules_.\2.{ours}" for part, ours in _MODULE.items()},
+        rf"encoder\.BR([{levels}])": rf"{stage}.join",
+        r"encoder\.classifier\.conv": "encoder.head",
+        **decoder,
+    }
+
+
+_PORTRAIT = _prefixes(
+    "23",
+    {
+        "bn_3": "decoder.coarse_norm",
+        r"level2_C\.conv": "decoder.project.conv",
+        "level2_C": "decoder.project.norm_act",
+        "bn_2": "decoder.fused_norm",
+        r"classifier\.1": "decoder.head",
+    },
+)
+_STREET = _prefixes(
+    "234",
+    {
+        "bn_4": "decoder.coarse_norm",
+        r"level3_C\.conv": "decoder.project.conv",
+        "level3_C": "decoder.project.norm_act",
+        "bn_3": "decoder.fused_norm",
+        "classifier": "decoder.head",
+    },
+)
 
 
 def our_name(theirs: str) -> str:
@@ -45,7 +72,20 @@ def our_name(theirs: str) -> str:
     Raises:
         ModelError: the name belongs to no part of the portrait network.
     """
-    for pattern, replacement in _PREFIXES:
+    return _translate(theirs, _PORTRAIT, "the portrait SINet")
+
+
+def our_street_name(theirs: str) -> str:
+    """Translate one parameter name of the authors' street network into ours.
+
+    Raises:
+        ModelError: the name belongs to no part of the street network.
+    """
+    return _translate(theirs, _STREET, "the street SINet")
+
+
+def _translate(theirs: str, prefixes: dict[str, str], title: str) -> str:
+    for pattern, replacement in prefixes.items():
         match = re.match(pattern + r"\.", theirs)
         if match:
             name = match.expand(replacement)
@@ -54,12 +94,17 @@ def our_name(theirs: str) -> str:
             name = re.sub(r"branches\.(\d)", lambda m: f"branches.{int(m[1]) - 1}", name)
             rest = theirs[match.end() :]
             return f"{name}.{re.sub(r'^bn[.]', 'norm.', rest)}"
-    raise ModelError(f"the parameter {theirs!r} belongs to no part of the portrait SINet; is this another network?")
+    raise ModelError(f"the parameter {theirs!r} belongs to no part of {title}; is this another network?")
 
 
 def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Translate a whole state dict of the authors' portrait network."""
     return {our_name(name): tensor for name, tensor in state.items()}
+
+
+def rename_street(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Translate a whole state dict of the authors' street network."""
+    return {our_street_name(name): tensor for name, tensor in state.items()}
 
 
 # ExtremeC3Net: their modules and single parts -> ours. The first branch of a module in `_PLAIN` has dilation 1.

@@ -1,6 +1,6 @@
-"""The networks that can be trained, by name: what builds each, and the numbers it is built from.
+"""The networks by name: what builds each, and the numbers it is built from.
 
-A recipe's `network` names one of them.
+A recipe's `network` names one that tells a person from the background.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,10 +9,10 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from sinet.core.architecture import PORTRAIT, SINetConfig
+from sinet.core.architecture import CITYSCAPES, PORTRAIT, SINetConfig
 from sinet.core.errors import ModelError
 from sinet.nets import extremec3, lraspp, unet
-from sinet.nets.published import extremec3_of_two, rename
+from sinet.nets.published import extremec3_of_two, rename, rename_street
 from sinet.nets.sinet import SINet
 
 
@@ -22,12 +22,14 @@ class Network:
 
     Attributes:
         title: what messages call it.
-        build: makes it, with weights drawn from torch's generator; it takes (n, 3, h, w) and answers with the logits
-            (n, 2, h, w) of background and person.
+        build: makes it, with weights drawn from torch's generator; it takes (n, 3, h, w) and answers with logits
+            (n, classes, h / output_stride, w / output_stride).
         size_multiple: both sides of its input must be multiples of this.
         config: the row that the artefact's spec carries, or None where the rewrite does not know the network; a run of
             it leaves an ONNX file instead of an artefact.
         rename: the authors' state dict under our names, or None where nobody published weights.
+        classes: how many it tells apart; with 2 they are background and person.
+        output_stride: input size / size of its answer.
     """
 
     title: str
@@ -35,6 +37,8 @@ class Network:
     size_multiple: int
     config: SINetConfig | None = None
     rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+    classes: int = 2
+    output_stride: int = 1
 
 
 NETWORKS = {
@@ -46,6 +50,15 @@ NETWORKS = {
     ),
     "portrait-dilation": Network(
         "the SINet with dilated kernels", partial(SINet, squeezing="dilation"), PORTRAIT.size_multiple
+    ),
+    # Streets: the same blocks by another row.
+    "cityscapes": Network(
+        "the street SINet",
+        partial(SINet, CITYSCAPES),
+        CITYSCAPES.size_multiple,
+        rename=rename_street,
+        classes=CITYSCAPES.classes,
+        output_stride=CITYSCAPES.output_stride,
     ),
     # Other architectures, for comparison.
     "extremec3": Network("ExtremeC3Net", extremec3.ExtremeC3, extremec3.SIZE_MULTIPLE, rename=extremec3_of_two),

@@ -71,8 +71,8 @@ class Trainer:
 
     def __init__(self, config: SINetConfig, size: Size) -> None:
         self._size, self._library = size, _library()
-        numbers = np.array(plan(config), np.int32)
-        self._handle = self._library.open(numbers.ctypes.data, *size) if config.classes == 2 else None
+        numbers, known = np.array(plan(config), np.int32), config.classes == 2 and config.portrait_form
+        self._handle = self._library.open(numbers.ctypes.data, *size) if known else None
         if not self._handle:
             raise EngineError(
                 f"the training engine does not know this network at {size[0]}x{size[1]}; it takes two classes, kernels "

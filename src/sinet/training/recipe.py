@@ -178,9 +178,15 @@ class Recipe:
             raise SpecError(f"sources: {', '.join(names)} are not all different; give each its own name")
         if self.schedule.norms == "fixed" and self.start is None:
             raise SpecError("schedule.norms: fixed needs statistics to keep; name weights to start from, or say batch")
-        check_size(self.preprocess.size, find_network(self.network).size_multiple)
+        network = find_network(self.network)
+        if network.classes != 2:
+            raise SpecError(
+                f"network: {self.network} tells {network.classes} classes apart; name one that tells a person from the "
+                "background"
+            )
+        check_size(self.preprocess.size, network.size_multiple)
         if self.encoder_first is not None:
-            if find_network(self.network).config is None:
+            if network.config is None:
                 raise SpecError(f"encoder_first: {self.network} has no encoder with an answer of its own; leave it out")
             row = self.encoder_first  # fits the schedule's warm-up, or says so
             replace(self.schedule, steps=row.steps, decay_steps=row.decay_steps, batch=row.batch)

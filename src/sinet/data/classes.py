@@ -1,0 +1,259 @@
+"""Pictures labelled with many classes, as public data sets lie on disk: `ClassSet` and what opens each form.
+
+A label here is a map of class indices, (H, W) uint8: 0 to the number of classes - 1, and 255 where nothing counts. Each
+form says which of its own values means which class. A value that a form does not know is an error, not ignored.
+
+| form | pictures and masks | values |
+|---|---|---|
+| Cityscapes | leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png, gtFine/.../NAME_gtFine_labelIds.png | 0 to 33, 19 count |
+| CamVid | SPLIT/images/NAME.jpg, SPLIT/labels/NAME.png | 0 to 10, and 11 is ignored |
+| Pascal VOC | JPEGImages/NAME.jpg, SegmentationClass/NAME.png with VOC's palette | 0 to 20, and 255 is ignored |
+| any other, ADE20K | a folder and another, the same names | as said |
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sinet.core.errors import LabelError, SpecError
+from sinet.core.metrics import IGNORED_CLASS
+from sinet.core.types import Rgb8, Size
+from sinet.data.formats import cityscapes, voc
+from sinet.data.formats.planes import read_plane
+from sinet.media.image import IMAGE_SUFFIXES, load_image
+
+ClassLabel: TypeAlias = NDArray[np.uint8]
+"""(H, W) uint8: class indices, 255 is ignored."""
+
+CITYSCAPES_NAMES = (
+    *("road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation"),
+    *("terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle"),
+)
+"""The 19 trained classes, in the order of their train ids."""
+CAMVID_NAMES = (
+    *("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
+)
+CAMVID_IGNORED = 11
+MOST_CLASSES = 255
+"""A label has 8 bits, and 255 is taken."""
+_UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class ClassPicture:
+    """One picture's file and its mask's."""
+
+    name: str
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True)
+class ClassSet:
+    """Labelled pictures of one set.
+
+    Attributes:
+        title: what messages call the form.
+        names: its classes, in the order of their indices.
+        pictures: in the order of their names.
+        values: the masks' value -> the class, for all values that the form knows; `IGNORED_CLASS` is ignored.
+        palette: whether masks may be numbers of VOC's palette.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    pictures: tuple[ClassPicture, ...]
+    values: dict[int, int]
+    palette: bool = False
+
+    def check_classes(self, classes: int, who: str) -> None:
+        """Refuse to teach or measure what tells another number of classes apart.
+
+        Raises:
+            SpecError: naming both numbers.
+        """
+        if classes != len(self.names):
+            raise SpecError(
+                f"{who} tells {classes} classes apart, {self.title} has {len(self.names)}; take a network or data of "
+                "the other's number"
+            )
+
+    def load(self, picture: ClassPicture) -> tuple[Rgb8, ClassLabel]:
+        """The picture, upright, and its label of the same size.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            LabelError: the mask cannot be read, has another size, colours, or values that the form does not know.
+        """
+        rgb = load_image(picture.image).rgb
+        return rgb, self.load_label(picture.mask, (rgb.shape[0], rgb.shape[1]))
+
+    def load_label(self, mask: Path, size: Size) -> ClassLabel:
+        """The label in a mask's file, for a picture of `size`.
+
+        Raises:
+            LabelError: as by `load`.
+        """
+        values = _read(mask, palette=self.palette)
+        if values.shape != size:
+            raise LabelError(
+                f"{mask}: the mask is {values.shape[0]}x{values.shape[1]} (height x width), its picture is "
+                f"{size[0]}x{size[1]}; masks are drawn at the picture's own size"
+            )
+        table = np.full(65536, _UNKNOWN, np.int16)
+        table[list(self.values)] = list(self.values.values())
+        label = table[values]
+        if np.any(label == _UNKNOWN):
+            strange = [int(value) for value in np.unique(values[label == _UNKNOWN])]
+            shown = ", ".join(map(str, strange[:6])) + (f" and {len(strange) - 6} more" if len(strange) > 6 else "")
+            raise LabelError(
+                f"{mask}: unknown values {shown}; {self.title} has {len(self.names)} classes, and its masks hold "
+                f"{_ranges(sorted(self.values))}"
+            )
+        return label.astype(np.uint8)
+
+
+def open_cityscapes(source: Path, split: str) -> ClassSet:
+    """One split of Cityscapes: the 19 trained classes, all other ids ignored.
+
+    Args:
+        source: the folder that holds leftImg8bit/ and gtFine/.
+        split: train, val or test.
+
+    Raises:
+        SpecError: no pictures there, or one without its mask.
+    """
+    ending = f"_{cityscapes.IMAGES}.png"
+    found = sorted((source / cityscapes.IMAGES / split).glob(f"*/*{ending}"))
+    pictures = [
+        ClassPicture(name, path, source / cityscapes.MASKS / split / path.parent.name / f"{name}_gtFine_labelIds.png")
+        for path in found
+        for name in [path.name.removesuffix(ending)]
+    ]
+    values = dict.fromkeys(range(len(cityscapes.CLASSES)), IGNORED_CLASS)
+    values |= {cityscapes.CLASSES.index(name): index for index, name in enumerate(CITYSCAPES_NAMES)}
+    looked_at = f"{source / cityscapes.IMAGES / split}/CITY"
+    return ClassSet("Cityscapes", CITYSCAPES_NAMES, _complete(pictures, looked_at), values)
+
+
+def open_camvid(source: Path, split: str) -> ClassSet:
+    """One split of CamVid with its 11 classes.
+
+    Args:
+        source: the folder that holds the splits.
+        split: train, val or test.
+
+    Raises:
+        SpecError: no pictures there, or one without its mask.
+    """
+    folder = source / split
+    return open_indices(folder / "images", folder / "labels", CAMVID_NAMES, ignored=(CAMVID_IGNORED,), title="CamVid")
+
+
+def open_voc(source: Path, split: str) -> ClassSet:
+    """One split of Pascal VOC with its 20 classes and the background.
+
+    Args:
+        source: the folder that holds JPEGImages/, such as VOC2012.
+        split: train, val or trainval: a list in ImageSets/Segmentation/.
+
+    Raises:
+        SpecError: no such list, nothing in it, or a picture without its mask.
+    """
+    listed = source / voc.LISTS / f"{split}.txt"
+    try:
+        names = sorted({line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()})
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{listed}: the list cannot be read; give the folder that holds {voc.LISTS}/") from error
+    pictures = [
+        ClassPicture(name, source / voc.IMAGES / f"{name}.jpg", source / voc.MASKS / f"{name}.png") for name in names
+    ]
+    values = {index: index for index in range(len(voc.CLASSES))} | {voc.IGNORED_INDEX: IGNORED_CLASS}
+    return ClassSet("Pascal VOC", voc.CLASSES, _complete(pictures, str(listed)), values, palette=True)
+
+
+def open_indices(
+    images: Path,
+    masks: Path,
+    names: Sequence[str],
+    *,
+    first: int = 0,
+    ignored: Sequence[int] = (IGNORED_CLASS,),
+    title: str = "the folder",
+) -> ClassSet:
+    """A folder of pictures and one of grey masks, NAME.png for NAME.jpg; ADE20K has `first` 1 and `ignored` 0.
+
+    Args:
+        images: the pictures.
+        masks: their masks.
+        names: the classes, in the order of their values.
+        first: value of the first class.
+        ignored: values that count nowhere.
+        title: what messages call it.
+
+    Raises:
+        SpecError: no pictures there, one without its mask, or no such number of classes.
+    """
+    if not 1 <= len(names) <= MOST_CLASSES:
+        raise SpecError(f"{title}: expected 1 to {MOST_CLASSES} classes, got {len(names)}")
+    files = sorted(images.iterdir()) if images.is_dir() else []
+    found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
+    pictures = [ClassPicture(path.stem, path, masks / f"{path.stem}.png") for path in found]
+    values = {first + index: index for index in range(len(names))} | dict.fromkeys(ignored, IGNORED_CLASS)
+    return ClassSet(title, tuple(names), _complete(pictures, str(images)), values)
+
+
+FORMS: dict[str, Callable[[Path, str], ClassSet]] = {
+    "cityscapes": open_cityscapes,
+    "camvid": open_camvid,
+    "voc": open_voc,
+}
+"""Form -> what opens one split of it. Other sets are opened by `open_indices`, which is told what values mean."""
+
+
+def _complete(pictures: Sequence[ClassPicture], looked_at: str) -> tuple[ClassPicture, ...]:
+    if not pictures:
+        raise SpecError(f"{looked_at}: no pictures there; check the folder and the split's name")
+    _check_there([picture.image for picture in pictures], "picture")
+    _check_there([picture.mask for picture in pictures], "mask")
+    return tuple(pictures)
+
+
+def _check_there(files: Sequence[Path], what: str) -> None:
+    gone = [path for path in files if not path.is_file()]
+    if gone:
+        raise SpecError(
+            f"{gone[0]}: there is no such {what}, and {len(gone)} of {len(files)} are missing; complete the set or "
+            "give another split"
+        )
+
+
+def _read(mask: Path, *, palette: bool) -> NDArray[np.integer]:
+    """A mask's values, (H, W) from 0 to 65535; a palette's numbers only where they are known to be classes."""
+    where = str(mask)
+    numbers = read_plane(mask, where, indices=True)
+    if int(numbers.min()) < 0 or int(numbers.max()) > 65535:
+        raise LabelError(f"{mask}: values from {numbers.min()} to {numbers.max()} are no classes; save it with 8 bits")
+    with Image.open(mask) as image:
+        colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3) if image.mode == "P" else None
+    if colours is None or np.all(colours == colours[:, :1]):
+        return numbers if colours is None else read_plane(mask, where, indices=False)
+    used = np.unique(numbers)
+    theirs = np.frombuffer(voc.palette(), np.uint8).reshape(-1, 3)
+    if palette and used[-1] < len(colours) and np.array_equal(colours[used], theirs[used]):
+        return numbers
+    known = "and it is not Pascal VOC's" if palette else "and its numbers need not be classes"
+    raise LabelError(f"{mask}: the mask has a palette of colours, {known}; save it as a grey PNG of class numbers")
+
+
+def _ranges(values: Sequence[int]) -> str:
+    """Sorted numbers in words: "0 to 20 and 255"."""
+    starts = [value for value in values if value - 1 not in values]
+    ends = [value for value in values if value + 1 not in values]
+    words = [str(a) if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]
+    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
