@@ -60,9 +60,9 @@ async function frames(film) {
 
 const sheet = new OffscreenCanvas(...SIZE).getContext("2d");
 
-/** Picture i: somebody who sways before stripes of light. */
+/** Picture i: somebody who sways, never still, before stripes of light. */
 async function picture(i) {
-  const [width, height] = SIZE, sway = 80 * Math.sin(i / 20);
+  const [width, height] = SIZE, sway = 80 * Math.sin(i / 20), nod = 40 * Math.cos(i / 20);
   const room = sheet.createLinearGradient(0, 0, width, height);
   room.addColorStop(0, "#b9c7c4");
   room.addColorStop(0.5 + 0.3 * Math.sin(i / 50), "#7d8f8d");
@@ -74,11 +74,11 @@ async function picture(i) {
   const shape = (colour, ...ellipse) => {
     sheet.fillStyle = colour;
     sheet.beginPath();
-    sheet.ellipse(...ellipse, 0, 0, 7);
+    sheet.ellipse(ellipse[0], ellipse[1] + nod, ellipse[2], ellipse[3], 0, 0, 7);
     sheet.fill();
   };
   const middle = width / 2 + sway;
-  shape("#27344f", middle, height + 60, 330, 300);
+  shape("#27344f", middle, height + 60, 330, 340);
   shape("#d9a27e", middle, 460, 60, 110);
   shape("#3a2a20", middle, 270, 138, 165);
   shape("#e3b18d", middle, 300, 118, 150);
@@ -104,7 +104,7 @@ async function device() {
 
 function tell() {
   if (!result) return;
-  said.status("fps", { fps: result.frames_per_second });
+  said.clear();
   find("figure").textContent = say("fps", { fps: result.frames_per_second });
   const rows = Object.entries({ ...result.steps_median_ms, "network, least": result.network_least_ms });
   find("steps").replaceChildren(...rows.map((row) => {
