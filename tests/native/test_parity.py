@@ -32,25 +32,30 @@ def places(small: int, large: int) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=names())
 def expected(request, root) -> tuple[str, Answers]:
-    """A packaged network's name, and the probabilities of the network as it was trained."""
+    """A packaged network's name, and the probabilities of the network as it was trained; its weights rounded where the
+    package has them so."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from sinet.export.build import SOURCES
+    from sinet.export import deployed
+    from sinet.export.build import SOURCES, packaged
     from sinet.nets import blocks, sinet
     from sinet.nets.checkpoints import load_network
 
-    def upsample(x, factor: int):
+    def upsample(x, factor: int, *, aligned: bool = True):
+        assert aligned
         rows, columns = (torch.from_numpy(places(side, side * factor)) for side in x.shape[2:])
         return rows @ x @ columns.T
 
     source = next(source for source in SOURCES if source.name == request.param)
-    network = load_network(root / "weights" / source.checkpoint).double()
+    weights = root / "weights"
+    network = packaged(source, weights) if source.rounded else load_network(weights / source.checkpoint)
+    network = network.double()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
-        for module in (blocks, sinet):
+        for module in (blocks, sinet, deployed):
             patch.setattr(module, "upsample", upsample)
         answers = {
-            name: probability(network(torch.from_numpy(x).double()).numpy())[:, 1:]
+            name: probability(network(torch.from_numpy(x).double()).numpy())[:, -1:]
             for name, x in parity_inputs(source.spec.preprocess).items()
         }
     torch.set_num_threads(threads)

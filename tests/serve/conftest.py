@@ -63,7 +63,7 @@ def person() -> tuple[Any, Any]:
     return frame.rgb, ndimage.gaussian_filter(solid.astype(np.float32), 0.8)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not run beside the tests of other modules
 def browser(person, tmp_path_factory) -> Iterator[Any]:
     from serve.browsers import CHROMIUM, FLAGS
     from serve.moving import Scene

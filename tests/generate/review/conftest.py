@@ -10,7 +10,7 @@ from generate.review.browser import open_browser
 from generate.review.made import made_row, save_made_set
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not run beside the tests of other modules
 def browser() -> Iterator[Any]:
     with open_browser() as browser:
         yield browser
