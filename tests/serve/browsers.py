@@ -3,7 +3,6 @@
 import base64
 import http.server
 import io
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +14,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import chromium
+from chromium import find_browser
 from sinet.serve.site import PAGE
 
 PORTRAIT = Path(__file__).parents[2] / "examples" / "portrait.png"
 BLANK = b"<!doctype html><html lang=en><title>blank</title>"
 COMPILED = pytest.mark.skipif(not (PAGE / "sinet" / "sinet.wasm").exists(), reason="the page's engine is not compiled")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = find_browser()
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path")
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
-]
+FLAGS = [*chromium.FLAGS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 KINDS = {
     ".mjs": "text/javascript",
     ".js": "text/javascript",

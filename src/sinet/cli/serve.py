@@ -146,7 +146,7 @@ def _page(model: str | None) -> dict[str, bytes]:
 
 
 def _settings(given: dict[str, Any], host: str) -> "Settings":
-    from sinet.serve.run import LOOPBACK
+    from sinet.serve.run import LOOPBACK, is_local
     from sinet.serve.settings import Settings, api_key_from
 
     try:
@@ -154,7 +154,7 @@ def _settings(given: dict[str, Any], host: str) -> "Settings":
     except (OSError, ValueError) as error:
         raise click.UsageError(f"--api-key-file or SINET_API_KEY: {error}.") from error
     hosts: tuple[str, ...] | None = tuple(name.lower() for name in given["hosts"]) or None
-    if host in ("127.0.0.1", "localhost", "::1"):
+    if is_local(host):
         hosts = (*LOOPBACK, *(hosts or ()))
     return Settings(
         model=given["model"],
@@ -175,9 +175,11 @@ def _settings(given: dict[str, Any], host: str) -> "Settings":
 
 
 def _announce(host: str, port: int, code: bool, settings: "Settings") -> None:
+    from sinet.serve.run import is_local
+
     shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
     click.echo(f"sinet serves on http://{shown}:{port}/ ({settings.threads} workers); Ctrl-C ends it", err=True)
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if not is_local(host):
         asked = "with the key" if settings.api_key else "without a key"
         click.echo(f"warning: others in the network can reach it, {asked}, and nothing is encrypted", err=True)
     if code:

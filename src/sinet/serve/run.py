@@ -21,6 +21,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names by which a service that listens on this machine alone may be called."""
 
 
+def is_local(host: str) -> bool:
+    """Whether who listens there is reached from this machine alone."""
+    return host in LOOPBACK or f"[{host}]" in LOOPBACK
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Listen.
 

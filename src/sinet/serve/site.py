@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sinet.core.errors import EngineError, ModelError, OutputError
-from sinet.media.whole import cannot_be_written, partial_beside
+from sinet.media.sinks import save_bytes
 from sinet.runtime.catalog import catalog, find_model
 
 PAGE = Path(__file__).with_name("page")
@@ -18,6 +18,13 @@ NETWORK = "sinet/portrait.packed"
 LISTED = "files.js"
 UNUSED = ("sinet/package.json", "sinet/README.md", "sinet/index.d.mts")
 """What belongs to the module and is not loaded by the page."""
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'"
+)
+"""What the page may do, for hosts that send no such header: it takes this text's place wherever a file names it."""
+_POLICY_NAME = b"%POLICY%"
 
 
 def site_files(model: str | Path | None = None) -> dict[str, bytes]:
@@ -39,6 +46,9 @@ def site_files(model: str | Path | None = None) -> dict[str, bytes]:
     found = find_model(catalog().default if model is None else model)
     if found.spec.network is None or found.path.suffix != ".safetensors":
         raise ModelError(f"{found.path}: the page runs networks of the SINet family alone; give an artefact of one")
+    for name in files:
+        if name.endswith(".html"):
+            files[name] = files[name].replace(_POLICY_NAME, POLICY.encode())
     files[NETWORK] = packed(found.path.read_bytes())
     files[LISTED] = _listed(files)
     return dict(sorted(files.items()))
@@ -66,15 +76,7 @@ def write_site(files: dict[str, bytes], folder: Path, *, overwrite: bool = False
     if there and not overwrite:
         raise OutputError(f"{folder / there[0]}: is there already; add --overwrite, or name another folder")
     for name, content in files.items():
-        target = folder / name
-        partial = partial_beside(target)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise cannot_be_written(str(target), error) from error
+        save_bytes(content, folder / name)
 
 
 def packed(artefact: bytes) -> bytes:

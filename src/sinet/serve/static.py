@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sinet.serve.refusals import Refused
+from sinet.serve.site import POLICY
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -38,9 +39,8 @@ PACKED = frozenset(
 )
 """What gzip makes smaller."""
 PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
-    "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # That nobody may frame it cannot be said in the page itself.
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -1,8 +1,5 @@
 """A real browser before a served review; tests that ask for it are skipped where there is none."""
 
-import importlib.util
-import os
-import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from chromium import FLAGS, find_browser
 from sinet.data.decisions import Decision, read_decisions
 from sinet.generate.review.opening import Review, Wishes, open_review
 from sinet.generate.review.server import ReviewServer, serve_in_thread
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SHOWN = 'body[data-state="picture"]'
 DONE = 'body[data-state="done"]'
 PIXEL = """([x, y]) => {
@@ -24,13 +21,6 @@ PIXEL = """([x, y]) => {
       .slice(0, 3);
 }"""
 """The colour at a point of the picture (120x90), wherever it lies on the canvas."""
-
-
-def find_browser() -> str | None:
-    """SINET_CHROMIUM, or the Chromium on the path; None where there is none, or no playwright to drive it."""
-    if importlib.util.find_spec("playwright") is None:
-        return None
-    return os.environ.get("SINET_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextmanager

@@ -101,8 +101,8 @@ export class Live {
 
   #isUnchanged() {
     const engine = this.#engine, [height, width] = this.size, mark = engine.mark;
-    const apart = this.#apart(this.#base.now.seen, this.#base.asked);
-    const blocks = Math.ceil(height / BLOCK) * Math.ceil(width / BLOCK), means = engine.take(blocks);
+    const { now, asked, blocks } = this.#base;
+    const apart = this.#apart(now.seen, asked), means = engine.take(blocks);
     const bytes = engine.call("sinet_shrink_scratch_size", engine.isa, width, 1);
     const to = [means, Math.ceil(width / BLOCK)];
     engine.withScratch(bytes, "sinet_shrink", engine.isa, apart, width, height, width, 1, BLOCK, ...to);
@@ -119,7 +119,8 @@ export class Live {
     const moved = engine.take(count), carried = engine.take(4 * count), floats = engine.take(4 * count);
     engine.call("sinet_move", engine.isa, before.seen, width, height, width, vectors, 1, moved, width);
     engine.call("sinet_move", engine.isa, before.mask, 4 * width, height, width, vectors, 4, carried, 4 * width);
-    engine.floats(floats, count).set(engine.bytes(this.#apart(now.seen, moved), count));
+    const difference = this.#apart(now.seen, moved); // memory may grow here: views are made after it
+    engine.floats(floats, count).set(engine.bytes(difference, count));
     const apart = engine.floats(pixels.boxMean(engine, floats, this.size, 1, 2), count);
     const scale = Math.min(Math.max(TOLERANCE * median(apart, this.size), LEAST), MOST);
     const mask = engine.floats(coarse, count), old = engine.floats(carried, count);
