@@ -71,7 +71,8 @@ def test_both_ways_to_draw_show_the_same(page) -> None:
         const blur = { kind: "blur", strength: 60 }, picture = { kind: "picture", picture: await bitmap() };
         for (const background of [blur, { kind: "none" }, picture]) {
           const segmenter = await Segmenter.load();
-          const film = await segmenter.film({ width: 512, height: 512, compositor });
+          const film = await segmenter.film({ width: 512, height: 512, compositor, background });
+          (await film.frame(await bitmap())).made.close();
           await film.setBackground(background);
           const told = await film.frame(await bitmap());
           const sheet = new OffscreenCanvas(512, 512).getContext("2d");

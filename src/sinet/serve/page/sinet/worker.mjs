@@ -47,7 +47,8 @@ const verbs = {
   async make({ background, crop, format, quality }) {
     if (background?.picture instanceof ImageBitmap) background = { picture: imageData(background.picture) };
     let made = background?.mask ? greyed(photo.alpha(), photo.size) : background ? photo.over(background) : photo.cutout();
-    if (crop && photo.extent().box) made = cropped(made, photo.extent().box);
+    const box = crop && photo.extent().box;
+    if (box) made = cropped(made, box);
     return format ? encoded(made, Boolean(background), background?.mask, format, quality) : createImageBitmap(made);
   },
 
@@ -55,7 +56,7 @@ const verbs = {
   start({ size, background, compositor }) {
     forget();
     const live = new Live(engine, network, size);
-    show = { live, size, background, compositor: null, wanted: compositor, picture: null };
+    show = { live, size, background, compositor: null, wanted: compositor, picture: background.picture };
     return { input: live.size };
   },
 
