@@ -22,7 +22,8 @@ from sinet.core.metrics import ClassMap, Confusion, confusion, mean_class_iou, p
 from sinet.core.preprocess import preprocess
 from sinet.core.spec import PreprocessSpec
 from sinet.core.types import Rgb8, Size
-from sinet.data.classes import CAMVID_NAMES, CITYSCAPES_NAMES, ClassPicture, open_camvid
+from sinet.data.classes import CAMVID_NAMES, CITYSCAPES_NAMES, open_camvid
+from sinet.data.labelled import Item
 from sinet.nets.blocks import SqueezeBlock
 from sinet.nets.checkpoints import load_published
 from sinet.nets.sinet import SINet
@@ -91,7 +92,7 @@ def measure(weights: Path, source: Path, split: str, size: Size, pictures: int) 
     return tallies
 
 
-def spread(pictures: tuple[ClassPicture, ...], count: int) -> list[ClassPicture]:
+def spread(pictures: tuple[Item, ...], count: int) -> list[Item]:
     """So many of them, evenly from the first to the last."""
     chosen = np.linspace(0, len(pictures) - 1, min(count, len(pictures))).round().astype(int)
     return [pictures[index] for index in chosen]

@@ -58,7 +58,7 @@ def test_the_input_must_fit_the_network(recipe_path: Path) -> None:
 def test_the_network_must_be_known(recipe_path: Path) -> None:
     with pytest.raises(ModelError, match=r"network: expected one of portrait.*got 'landscape'"):
         load_recipe(recipe_path, ("network=landscape",))
-    with pytest.raises(SpecError, match="network: cityscapes tells 19 classes apart; name one that tells a person"):
+    with pytest.raises(SpecError, match="network: cityscapes is for many classes; name them"):
         load_recipe(recipe_path, ("network=cityscapes",))
 
 

@@ -9,7 +9,7 @@ Source: Park et al., SINet, arXiv:1911.09099v4, section 3 and the encoder table;
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sinet.core.errors import ShapeError, SpecError
@@ -210,6 +210,14 @@ CITYSCAPES = SINetConfig(
     aligned_corners=False,
 )
 """The street network: 119,418 parameters; at 1024x2048 1.1996 G multiply-adds and 0.1893 G of the transposed one."""
+
+
+def with_classes(config: SINetConfig, classes: int) -> SINetConfig:
+    """The same network for another number of classes; of three stages, the first answers with as many channels."""
+    first, *others = config.stages
+    if len(config.stages) == 3:
+        first = replace(first, down=classes)
+    return replace(config, classes=classes, stages=(first, *others))
 
 
 def check_size(size: Size, multiple: int) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinet.core.errors import LabelError
-from sinet.core.resample import resize_map
+from sinet.core.resample import nearest, resize_map
 from sinet.core.types import Alpha, AnyArray, Mask, Size
 
 Label: TypeAlias = NDArray[np.uint8]
@@ -118,7 +118,7 @@ def boundary_f1(alpha: Alpha, label: Label) -> float | None:
     Departs: the prediction is made from the whole picture and then brought to 224x224, so that networks of any input
         size meet the same band; theirs answers at 224x224. Ignored pixels are ours.
     """
-    small = _nearest(label, BAND_SIZE)
+    small = nearest(label, BAND_SIZE)
     mask = person_mask(resize_map(alpha, BAND_SIZE))
     person = small == PERSON
     band = dilate(person, BAND_RADIUS) & ~erode(person, BAND_RADIUS, beyond=True) & (small != IGNORED)
@@ -268,12 +268,6 @@ def _column_sums(counts: NDArray[np.int32], radius: int) -> NDArray[np.int32]:
     np.cumsum(counts, axis=0, out=sums[1:])
     here: NDArray[np.intp] = np.arange(rows, dtype=np.intp)
     return sums[np.minimum(here + radius + 1, rows)] - sums[np.maximum(here - radius, 0)]
-
-
-def _nearest(label: Label, size: Size) -> Label:
-    """The label's pixel under the centre of each pixel of `size`."""
-    rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(label.shape, size, strict=True))
-    return label[rows[:, None], columns]
 
 
 def _difference(alpha: Alpha, label: Label) -> Alpha:

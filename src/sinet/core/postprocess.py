@@ -1,11 +1,14 @@
 """Logits + Geometry -> Alpha at the picture's own size. Values are never stretched to fill the range."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sinet.core.errors import ModelError, ShapeError
 from sinet.core.resample import resize_map
 from sinet.core.spec import OutputSpec
-from sinet.core.types import Alpha, Float, Geometry, Logits
+from sinet.core.types import Alpha, Float, Geometry, Logits, Size
 
 
 def person_probability(logits: Logits, spec: OutputSpec) -> Alpha:
@@ -22,21 +25,65 @@ def person_probability(logits: Logits, spec: OutputSpec) -> Alpha:
         ShapeError: the network answered with another shape than the spec says.
         ModelError: the network answered with values that are no numbers.
     """
-    if logits.ndim != 4 or logits.shape[0] != 1:
-        raise ShapeError(f"expected one answer of four axes ({spec.layout}), got shape {logits.shape}; check the spec")
-    planes = logits[0] if spec.layout == "nchw" else np.moveaxis(logits[0], -1, 0)
+    planes = _planes(logits, spec)
     if not 0 <= spec.person_channel < planes.shape[0]:
         raise ShapeError(
             f"the spec names channel {spec.person_channel} as the person, but the network answers with "
             f"{planes.shape[0]} in layout {spec.layout}; check person_channel and layout"
         )
     probability = _activated(planes, spec)
-    if np.isnan(probability.max()):  # nothing is greater than NaN, so it would pass for a picture of nobody
+    _check_numbers(probability)
+    return probability
+
+
+def class_map(
+    logits: Logits, spec: OutputSpec, size: Size, resize: Callable[[Float, Size], Float] = resize_map
+) -> NDArray[np.uint8]:
+    """The likeliest class of every pixel of a picture.
+
+    The classes' logits are brought to the picture's size one after the other, so that only two planes of it are held.
+
+    Args:
+        logits: (1, K, h, w) or (1, h, w, K) float32, as `spec.layout` says; K as many as `spec.classes`.
+        spec: how to read them.
+        size: (height, width) of the picture.
+        resize: the resampler: `sinet.native.resize.resize_map` is the same in C.
+
+    Returns:
+        (height, width) uint8 numbers of classes.
+
+    Raises:
+        ShapeError: the network answered with another shape than the spec says.
+        ModelError: the network answered with values that are no numbers.
+    """
+    planes = _planes(logits, spec)
+    if len(planes) != len(spec.classes):
+        raise ShapeError(
+            f"the spec names {len(spec.classes)} classes, but the network answers with {len(planes)} in layout "
+            f"{spec.layout}; check classes and layout"
+        )
+    _check_numbers(planes)
+    best = resize(np.ascontiguousarray(planes[0]), size).copy()
+    winner = np.zeros(size, np.uint8)
+    for number, plane in enumerate(planes[1:], start=1):
+        other = resize(np.ascontiguousarray(plane), size)
+        winner[other > best] = number
+        np.maximum(best, other, out=best)
+    return winner
+
+
+def _planes(logits: Logits, spec: OutputSpec) -> Float:
+    if logits.ndim != 4 or logits.shape[0] != 1:
+        raise ShapeError(f"expected one answer of four axes ({spec.layout}), got shape {logits.shape}; check the spec")
+    return logits[0] if spec.layout == "nchw" else np.moveaxis(logits[0], -1, 0)
+
+
+def _check_numbers(values: Float) -> None:
+    if np.isnan(values.max()):  # nothing is greater than NaN, so it would pass for a picture of nobody
         raise ModelError(
             "the network answered with values that are no numbers (NaN), so its weights are damaged or its spec's mean "
             "and std are wrong; get a whole copy of its file, or correct the spec"
         )
-    return probability
 
 
 def _activated(planes: Float, spec: OutputSpec) -> Alpha:

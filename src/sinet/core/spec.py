@@ -5,12 +5,12 @@ same key, or in a JSON file beside a network that somebody else made. It is stri
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sinet.core.architecture import SINetConfig
 from sinet.core.errors import SpecError
-from sinet.core.records import from_plain, to_plain
+from sinet.core.records import LEFT_OUT, from_plain, to_plain
 from sinet.core.types import Size
 
 SPEC_KEY = "spec"
@@ -46,17 +46,19 @@ class PreprocessSpec:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """Network output -> probability of a person.
+    """Network output -> probability of a person, or the likeliest of many classes.
 
     Attributes:
         layout: axis order of the output.
         activation: what turns the output into probabilities; "identity" where the graph has done it.
-        person_channel: index of the channel that says "person".
+        person_channel: index of the channel that says "person"; -1 where none of many classes does.
+        classes: names of the classes, one a channel; none where the network tells a person from the background.
     """
 
     layout: Literal["nchw", "nhwc"]
     activation: Literal["sigmoid", "softmax", "identity"]
     person_channel: int
+    classes: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from sinet.core.metrics import IGNORED_CLASS
 from sinet.core.types import Rgb8, Size
 from sinet.data.formats import cityscapes, voc
 from sinet.data.formats.planes import read_plane
+from sinet.data.labelled import Item
 from sinet.media.image import IMAGE_SUFFIXES, load_image
 
 ClassLabel: TypeAlias = NDArray[np.uint8]
@@ -45,15 +46,6 @@ _UNKNOWN = -1
 
 
 @dataclass(frozen=True)
-class ClassPicture:
-    """One picture's file and its mask's."""
-
-    name: str
-    image: Path
-    mask: Path
-
-
-@dataclass(frozen=True)
 class ClassSet:
     """Labelled pictures of one set.
 
@@ -67,7 +59,7 @@ class ClassSet:
 
     title: str
     names: tuple[str, ...]
-    pictures: tuple[ClassPicture, ...]
+    pictures: tuple[Item, ...]
     values: dict[int, int]
     palette: bool = False
 
@@ -83,7 +75,7 @@ class ClassSet:
                 "the other's number"
             )
 
-    def load(self, picture: ClassPicture) -> tuple[Rgb8, ClassLabel]:
+    def load(self, picture: Item) -> tuple[Rgb8, ClassLabel]:
         """The picture, upright, and its label of the same size.
 
         Raises:
@@ -91,6 +83,7 @@ class ClassSet:
             LabelError: the mask cannot be read, has another size, colours, or values that the form does not know.
         """
         rgb = load_image(picture.image).rgb
+        assert picture.mask is not None, "a set of many classes has a mask for every picture"
         return rgb, self.load_label(picture.mask, (rgb.shape[0], rgb.shape[1]))
 
     def load_label(self, mask: Path, size: Size) -> ClassLabel:
@@ -131,7 +124,7 @@ def open_cityscapes(source: Path, split: str) -> ClassSet:
     ending = f"_{cityscapes.IMAGES}.png"
     found = sorted((source / cityscapes.IMAGES / split).glob(f"*/*{ending}"))
     pictures = [
-        ClassPicture(name, path, source / cityscapes.MASKS / split / path.parent.name / f"{name}_gtFine_labelIds.png")
+        Item(name, path, source / cityscapes.MASKS / split / path.parent.name / f"{name}_gtFine_labelIds.png")
         for path in found
         for name in [path.name.removesuffix(ending)]
     ]
@@ -170,9 +163,7 @@ def open_voc(source: Path, split: str) -> ClassSet:
         names = sorted({line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()})
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{listed}: the list cannot be read; give the folder that holds {voc.LISTS}/") from error
-    pictures = [
-        ClassPicture(name, source / voc.IMAGES / f"{name}.jpg", source / voc.MASKS / f"{name}.png") for name in names
-    ]
+    pictures = [Item(name, source / voc.IMAGES / f"{name}.jpg", source / voc.MASKS / f"{name}.png") for name in names]
     values = {index: index for index in range(len(voc.CLASSES))} | {voc.IGNORED_INDEX: IGNORED_CLASS}
     return ClassSet("Pascal VOC", voc.CLASSES, _complete(pictures, str(listed)), values, palette=True)
 
@@ -203,7 +194,7 @@ def open_indices(
         raise SpecError(f"{title}: expected 1 to {MOST_CLASSES} classes, got {len(names)}")
     files = sorted(images.iterdir()) if images.is_dir() else []
     found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
-    pictures = [ClassPicture(path.stem, path, masks / f"{path.stem}.png") for path in found]
+    pictures = [Item(path.stem, path, masks / f"{path.stem}.png") for path in found]
     values = {first + index: index for index in range(len(names))} | dict.fromkeys(ignored, IGNORED_CLASS)
     return ClassSet(title, tuple(names), _complete(pictures, str(images)), values)
 
@@ -216,11 +207,11 @@ FORMS: dict[str, Callable[[Path, str], ClassSet]] = {
 """Form -> what opens one split of it. Other sets are opened by `open_indices`, which is told what values mean."""
 
 
-def _complete(pictures: Sequence[ClassPicture], looked_at: str) -> tuple[ClassPicture, ...]:
+def _complete(pictures: Sequence[Item], looked_at: str) -> tuple[Item, ...]:
     if not pictures:
         raise SpecError(f"{looked_at}: no pictures there; check the folder and the split's name")
     _check_there([picture.image for picture in pictures], "picture")
-    _check_there([picture.mask for picture in pictures], "mask")
+    _check_there([picture.mask for picture in pictures if picture.mask], "mask")
     return tuple(pictures)
 
 

@@ -1,11 +1,14 @@
 """The identity of a data set: which files belong to it, which of them are set aside, and a hash over all of it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from sinet.core.errors import ImageError, LabelError, SpecError
-from sinet.data.labelled import Item, find_items
+from sinet.core.records import LEFT_OUT
+from sinet.data.classes import FORMS, ClassSet, open_indices
+from sinet.data.labelled import Item, find_items, read_names
 from sinet.media.places import open_place, scheme_of
 
 
@@ -23,6 +26,9 @@ class SourceRow:
         train: a text file of names, relative to `folder`; only these are trained on. Without it, all are.
         validation: a text file of names to be set aside for validation.
         every: instead of a list, set aside the first of every so many, sorted by name.
+        form: how pictures of many classes and their masks lie there (`sinet.data.classes`); "people" is none of these.
+            With "cityscapes", "camvid", "voc" and "coco", `train` and `validation` name splits; with "indices",
+            images/ and masks/ hold pictures and grey PNGs of class numbers, and all three fields are as above.
 
     Of a set that `sinet data` made, packed in shards or not, without any of the three, the manifest's own split counts:
     train is learnt from, val is set aside.
@@ -36,6 +42,9 @@ class SourceRow:
     train: str | None = None
     validation: str | None = None
     every: int | None = None
+    form: Literal["people", "indices", "cityscapes", "camvid", "voc", "coco"] = field(
+        default="people", metadata=LEFT_OUT
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
@@ -48,24 +57,39 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class Split:
-    """The pictures of one source, those to learn from and those set aside; no picture is in both."""
+    """The pictures of one source, those to learn from and those set aside; no picture is in both.
+
+    Attributes:
+        row: the source.
+        train: what is learned from.
+        validation: what is set aside.
+        labels: what reads masks of many classes; None where they tell people from the rest.
+    """
 
     row: SourceRow
     train: tuple[Item, ...]
     validation: tuple[Item, ...]
+    labels: ClassSet | None = None
 
 
-def find_split(row: SourceRow, root: Path) -> Split:
+def find_split(row: SourceRow, root: Path, classes: tuple[str, ...] = ()) -> Split:
     """List the files of one source.
 
     Args:
         row: the source.
         root: the folder that its folder is relative to.
+        classes: the classes that are to be told apart; none where these are a person and the background.
 
     Raises:
         ImageError: no such folder or list, no pictures, or a listed picture that is not there.
-        LabelError: a picture of people lacks its label.
+        LabelError: a picture lacks its label.
+        SpecError: its form does not fit the classes.
     """
+    if bool(classes) != (row.form != "people"):
+        wanted = 'a form of many classes, such as form = "indices"' if classes else "no form"
+        raise SpecError(f"source {row.name}: the recipe names {len(classes) or 'no'} classes; give it {wanted}")
+    if classes:
+        return _class_split(row, root / row.folder, classes)
     folder = open_place(row.folder) if scheme_of(row.folder) else root / row.folder
 
     def items(names: str | None) -> list[Item]:
@@ -84,6 +108,42 @@ def find_split(row: SourceRow, root: Path) -> Split:
     aside = items(row.validation) if row.validation else items(None)[:: row.every] if row.every else []
     kept = {item.name for item in aside}
     return Split(row, tuple(item for item in items(row.train) if item.name not in kept), tuple(aside))
+
+
+def _class_split(row: SourceRow, folder: Path, classes: tuple[str, ...]) -> Split:
+    """A source of many classes: the splits of its form that are named, or lists of a folder."""
+    if row.form in FORMS:
+        if row.train is None:
+            raise SpecError(f'source {row.name}: say which split is trained on, such as train = "train"')
+        learned = FORMS[row.form](folder, row.train)
+        aside = FORMS[row.form](folder, row.validation).pictures if row.validation else ()
+        check_names(learned, classes, f"source {row.name}: the recipe")
+        kept = {item.image for item in aside}
+        return Split(row, tuple(item for item in learned.pictures if item.image not in kept), aside, learned)
+    every = open_indices(folder / "images", folder / "masks", classes, title=str(folder))
+    listed = {item.name: item for item in every.pictures}
+
+    def items(names: str | None) -> tuple[Item, ...]:
+        chosen = listed if names is None else [Path(line).stem for line in read_names(folder / names)]
+        if unknown := [name for name in chosen if name not in listed]:
+            raise ImageError(f"source {row.name}: {folder / 'images'} has no picture {unknown[0]!r}; correct the list")
+        return tuple(listed[name] for name in chosen)
+
+    aside = items(row.validation) if row.validation else items(None)[:: row.every] if row.every else ()
+    kept = {item.image for item in aside}
+    return Split(row, tuple(item for item in items(row.train) if item.image not in kept), aside, every)
+
+
+def check_names(labels: ClassSet, classes: tuple[str, ...], who: str) -> None:
+    """Refuse a set whose classes are not those that are to be told apart, in their order.
+
+    Raises:
+        SpecError: naming the first that differs.
+    """
+    labels.check_classes(len(classes), who)
+    for number, (ours, theirs) in enumerate(zip(classes, labels.names, strict=True)):
+        if ours != theirs:
+            raise SpecError(f"{who}: class {number} is {ours!r} there and {theirs!r} in {labels.title}; use its names")
 
 
 def manifest_hash(splits: list[Split]) -> str:

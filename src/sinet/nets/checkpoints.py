@@ -9,15 +9,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from sinet.core.errors import ModelError
-from sinet.nets.registry import find_network
+from sinet.nets.registry import Network, find_network
 
 
-def load_published(path: Path, network: str = "portrait") -> nn.Module:
+def load_published(path: Path, network: str | Network = "portrait") -> nn.Module:
     """Build a network of the registry and fill it with its authors' checkpoint, strictly.
 
     Args:
         path: a `.pth` file that holds the authors' state dict and nothing else.
-        network: name of the network.
+        network: name of the network, or its row in the registry.
 
     Returns:
         The network in evaluation mode.
@@ -26,7 +26,7 @@ def load_published(path: Path, network: str = "portrait") -> nn.Module:
         ModelError: no such network, none was published for it, no such file, not such a state dict, or a parameter
             missing, left over or of another shape.
     """
-    entry = find_network(network)
+    entry = find_network(network) if isinstance(network, str) else network
     if entry.rename is None:
         raise ModelError(f"{path}: nobody published weights of {entry.title}; give a .safetensors of `sinet train`")
     try:
@@ -39,7 +39,7 @@ def load_published(path: Path, network: str = "portrait") -> nn.Module:
     return built.eval()
 
 
-def load_weights(path: Path, network: str = "portrait") -> nn.Module:
+def load_weights(path: Path, network: str | Network = "portrait") -> nn.Module:
     """Build a network of the registry and fill it with weights that `sinet train` wrote, strictly.
 
     Returns:
@@ -48,7 +48,7 @@ def load_weights(path: Path, network: str = "portrait") -> nn.Module:
     Raises:
         ModelError: no such network, no such file, or not exactly that network's parameters.
     """
-    entry = find_network(network)
+    entry = find_network(network) if isinstance(network, str) else network
     built = entry.build()
     try:
         built.load_state_dict(load_file(path), strict=True)
@@ -58,7 +58,7 @@ def load_weights(path: Path, network: str = "portrait") -> nn.Module:
     return built.eval()
 
 
-def load_network(path: Path, network: str = "portrait") -> nn.Module:
+def load_network(path: Path, network: str | Network = "portrait") -> nn.Module:
     """Load published weights (`.pth`) or our own (`.safetensors`), told apart by their names.
 
     Raises:

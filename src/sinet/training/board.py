@@ -37,6 +37,8 @@ def show(board: SummaryWriter, progress: Progress, run: Run, splits: tuple[Split
         network = measured_part(run, stage_of(run.recipe, progress.step - 1))
         for split in splits:
             for item in split.validation[:SHOWN]:
+                if split.labels is not None:
+                    break  # maps of classes need their colours and a legend: sinet segment draws them
                 sample = shrink(load_sample(item), SHORT_SIDE)
                 alpha = predict(network, run.recipe.preprocess, sample.rgb)
                 view = np.concatenate([sample.rgb, _grey(sample.label), _grey(alpha * 255)], axis=1)

@@ -5,15 +5,16 @@ So a run that is resumed at a step sees what the unbroken run saw, whatever was 
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from sinet.core.metrics import IGNORED, PERSON, Label
+from sinet.core.metrics import IGNORED, IGNORED_CLASS, PERSON
 from sinet.data.augment import augment
+from sinet.data.augment_classes import ClassAugmentRow, augment_classes
 from sinet.data.augment_paper import augment_as_paper
 from sinet.data.paste import paste_person
 from sinet.data.pool import Pool, Sample
@@ -26,6 +27,8 @@ AHEAD = 4
 """Batches drawn ahead of the one in use."""
 _CLASSES = np.zeros(256, np.int64)
 _CLASSES[PERSON], _CLASSES[IGNORED] = 1, IGNORE
+_NUMBERS = np.arange(256)
+_NUMBERS[IGNORED_CLASS] = IGNORE
 
 
 def pick(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> tuple[int, int, Sample | None]:
@@ -46,7 +49,11 @@ def pick(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> tuple[int, 
 
 
 def draw_sample(pools: tuple[Pool, ...], recipe: Recipe, rng: Generator) -> Sample:
-    """One picture of the mix, augmented, at the input size."""
+    """One picture of the mix, augmented, at the size that is trained at."""
+    if recipe.classes:
+        pool = pools[int(rng.choice(len(pools), p=[pool.share for pool in pools]))]
+        drawn, row = pool.samples[int(rng.integers(len(pool.samples)))], recipe.class_augment or ClassAugmentRow()
+        return augment_classes(drawn, row, recipe.augment, recipe.preprocess.size, rng)
     number, index, pasted = pick(pools, recipe, rng)
     sample = pasted or pools[number].samples[index]
     if recipe.paper_augment is not None:
@@ -69,12 +76,14 @@ def draw_batch(pools: tuple[Pool, ...], recipe: Recipe, step: int, part: Part = 
         (n, 3, h, w) float32 as the network takes it, and (n, h, w) int64 labels of `sinet.training.losses`.
     """
     mine = range(part.rank, stage_of(recipe, step).recipe.schedule.batch, part.of)
-    images = np.empty((len(mine), 3, *recipe.preprocess.size), np.float32)
-    labels = np.empty((len(mine), *recipe.preprocess.size), np.int64)
+    spec = replace(recipe.preprocess, size=recipe.train_size)
+    images = np.empty((len(mine), 3, *spec.size), np.float32)
+    labels = np.empty((len(mine), *spec.size), np.int64)
+    table = _NUMBERS if recipe.classes else _CLASSES
     for place, index in enumerate(mine):
         sample = draw_sample(pools, recipe, np.random.default_rng([recipe.seed, step, index]))
-        images[place] = preprocess(sample.rgb, recipe.preprocess)[0]
-        labels[place] = classes(sample.label)
+        images[place] = preprocess(sample.rgb, spec)[0]
+        labels[place] = table.take(sample.label, mode="clip")
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 
@@ -93,8 +102,3 @@ def batches(
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def classes(label: Label) -> np.ndarray:
-    """A label of 255, 0 and 128 as int64 classes 1, 0 and `IGNORE`."""
-    return _CLASSES.take(label, mode="clip")

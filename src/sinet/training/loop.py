@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from sinet.core.errors import ModelError, OutputError, SinetError
+from sinet.core.metrics import BACKGROUND, PERSON
 from sinet.core.records import to_plain
 from sinet.data.manifest import Split, find_split
 from sinet.data.pool import Pool, load_pool, load_sample
 from sinet.nets.checkpoints import load_network
-from sinet.nets.registry import find_network
 from sinet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_whole
 from sinet.training.device_augment import DevicePools, device_batches
 from sinet.training.folded import fix_norms
@@ -27,7 +27,7 @@ from sinet.training.machine import Machine
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average
 from sinet.training.past import same_past
 from sinet.training.recipe import Recipe
-from sinet.training.stages import Stage, labels_in, part_in, stage_of, with_encoder
+from sinet.training.stages import Stage, labels_in, part_in, stage_of, trained_in, with_encoder
 from sinet.training.validate import validate
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
@@ -95,7 +95,7 @@ def find_splits(recipe: Recipe) -> tuple[Split, ...]:
     Raises:
         SinetError: a folder, picture, list or label is not there.
     """
-    splits = tuple(find_split(row, Path(recipe.root)) for row in recipe.sources)
+    splits = tuple(find_split(row, Path(recipe.root), recipe.classes) for row in recipe.sources)
     for split in splits:
         if split.row.share > 0 and not split.train:
             raise SinetError(f"source {split.row.name}: nothing is left to train on; set fewer pictures aside")
@@ -148,7 +148,7 @@ def check_aside(splits: tuple[Split, ...], each: Callable[[], None] = lambda: No
     """
     for split in splits:
         for item in split.validation:
-            load_sample(item)
+            load_sample(item, split.labels)
             each()
 
 
@@ -159,13 +159,16 @@ def load_pools(recipe: Recipe, splits: tuple[Split, ...], each: Callable[[], Non
 
 def weights_of(recipe: Recipe, pools: tuple[Pool, ...]) -> Tensor | None:
     """The classes' weights, where the recipe weighs them."""
-    return None if recipe.loss.class_offset is None else class_weights(pools, recipe.loss.class_offset)
+    if recipe.loss.class_offset is None:
+        return None
+    values = range(len(recipe.classes)) if recipe.classes else (BACKGROUND, PERSON)
+    return class_weights(pools, recipe.loss.class_offset, values)
 
 
 def start_run(recipe: Recipe) -> Run:
     """A run at step 0: the network from its start, or from the seed."""
     torch.manual_seed(recipe.seed)
-    network = load_network(Path(recipe.start), recipe.network) if recipe.start else find_network(recipe.network).build()
+    network = load_network(Path(recipe.start), recipe.entry) if recipe.start else recipe.entry.build()
     return _run_of(network, recipe, 0)
 
 
@@ -178,7 +181,7 @@ def resume_run(recipe: Recipe, path: Path) -> Run:
     checkpoint = load_checkpoint(path)
     if not same_past(checkpoint.recipe, recipe, checkpoint.step):
         raise ModelError(f"{path}: belongs to another recipe; give another folder, or the recipe it was begun with")
-    run = _run_of(find_network(recipe.network).build(), recipe, checkpoint.step)
+    run = _run_of(recipe.entry.build(), recipe, checkpoint.step)
     run.network.load_state_dict(checkpoint.network)
     if not 0 < run.stage.begins == checkpoint.step:  # else a new stage begins, with an optimiser of its own
         run.optimiser.load_state_dict(checkpoint.optimiser)
@@ -193,7 +196,7 @@ def begin_stage(run: Run) -> None:
         return
     state = run.network.state_dict()
     # Another object: what a machine has tied to the first, such as the exchange of gradients, stays with it.
-    network = find_network(run.recipe.network).build()
+    network = run.recipe.entry.build()
     network.load_state_dict(with_encoder(state, run.best) if run.best else state)
     begun = _run_of(network, run.recipe, run.step)
     run.network, run.trained, run.optimiser = begun.network, begun.trained, begun.optimiser
@@ -207,7 +210,7 @@ def _run_of(network: nn.Module, recipe: Recipe, step: int) -> Run:
     if recipe.schedule.norms == "fixed":
         fix_norms(network)
     average = {name: value.clone() for name, value in network.state_dict().items()}
-    trained = part_in(stage, network)
+    trained = trained_in(stage, network)
     return Run(recipe, network, average, build_optimiser(trained, stage.recipe.schedule), trained, step)
 
 
@@ -243,7 +246,7 @@ def take_step(run: Run, images: Tensor, labels: Tensor) -> float:
 
 def averaged(run: Run) -> nn.Module:
     """The network with the averaged weights, in evaluation mode."""
-    network = find_network(run.recipe.network).build()
+    network = run.recipe.entry.build()
     network.load_state_dict(run.average)
     return network.eval()
 
@@ -254,13 +257,15 @@ def measured_part(run: Run, stage: Stage | None = None) -> nn.Module:
 
 
 def merit(measured: dict[str, Any]) -> float:
-    """One number for early stopping: the sources' mean of foreground IoU, or of the part left unmarked."""
-    scores = [
-        score["foreground_iou"] if score["foreground_iou"] is not None else 1 - score["empty_area"]
-        for score in measured.values()
-        if score["images"]
-    ]
+    """One number for early stopping: the sources' mean of foreground IoU, or of the part left unmarked, or of mIoU."""
+    scores = [_merit(score) for score in measured.values() if score["images"]]
     return sum(scores) / len(scores) if scores else 0.0
+
+
+def _merit(score: dict[str, Any]) -> float:
+    if "ious" in score:
+        return score["mean_iou"]
+    return score["foreground_iou"] if score["foreground_iou"] is not None else 1 - score["empty_area"]
 
 
 def train(

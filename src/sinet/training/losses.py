@@ -1,14 +1,16 @@
-"""What is minimised. Labels are int64 (n, h, w): 0 background, 1 person, `IGNORE` in no sum.
+"""What is minimised. Labels are int64 (n, h, w): 0 background, 1 person, or a class's number; `IGNORE` in no sum.
 
 Where several processes share a batch, a mean is over the pixels of all of them, so that the batch may be split anyhow.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, distributed
 from torch.nn import functional
 
-from sinet.core.metrics import BACKGROUND, PERSON
+from sinet.core.metrics import BACKGROUND, PERSON, Label
 from sinet.data.pool import Pool
 
 IGNORE = -100
@@ -80,20 +82,49 @@ def segmentation_loss(
     return whole + boundary * cross_entropy(logits, boundary_labels(labels, band_px), weights)
 
 
-def class_weights(pools: tuple[Pool, ...], offset: float) -> Tensor:
-    """(2,) float32, the weights of background and person: 1 / ln(offset + part of the labelled pixels).
+def class_loss(
+    logits: Tensor, labels: Tensor, coarse: Tensor | None = None, auxiliary: float = 0.0, weights: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy of many classes, plus `auxiliary` times that of a second answer.
+
+    Args:
+        logits: (n, k, h / s, w / s) for any whole s.
+        labels: (n, h, w) int64; each answer meets those under the centres of its own pixels.
+        coarse: the second answer, likewise.
+        auxiliary: its weight.
+        weights: (k,) of the classes, or None.
+
+    Source: the authors' street code, with a weight of 0.25 on the encoder's answer.
+    """
+    loss = cross_entropy(logits, labels_at(labels, logits), weights)
+    if coarse is None or auxiliary == 0:
+        return loss
+    return loss + auxiliary * cross_entropy(coarse, labels_at(labels, coarse), weights)
+
+
+def labels_at(labels: Tensor, logits: Tensor) -> Tensor:
+    """(n, h, w) labels at the centres of the pixels of a smaller answer."""
+    stride = labels.shape[1] // logits.shape[2]
+    return labels[:, stride // 2 :: stride, stride // 2 :: stride]
+
+
+def class_weights(pools: tuple[Pool, ...], offset: float, values: Sequence[int] = (BACKGROUND, PERSON)) -> Tensor:
+    """(k,) float32, the classes' weights, 1 / ln(offset + part of the labelled pixels).
 
     Args:
         pools: the training pictures; each pool counts by its share.
         offset: more than 1.
+        values: what stands for each class in a label.
 
     Source: the authors' code, `LoadData.compute_class_weights`, as in ENet (arXiv:1606.02147, section 5.1). Departs:
         pixels are counted at the size that pictures are held in memory.
     """
-    person = 0.0
+    parts = np.zeros(len(values))
     for pool in pools:
-        counts = sum(
-            (np.array([(s.label == BACKGROUND).sum(), (s.label == PERSON).sum()]) for s in pool.samples), np.zeros(2)
-        )
-        person += pool.share * counts[1] / max(1, counts.sum())
-    return 1 / torch.log(torch.tensor([offset + 1 - person, offset + person], dtype=torch.float32))
+        counts = sum((_counts(s.label)[list(values)] for s in pool.samples), np.zeros(len(values)))
+        parts += pool.share * counts / max(1, counts.sum())
+    return 1 / torch.log(torch.tensor(offset + parts, dtype=torch.float32))
+
+
+def _counts(label: Label) -> np.ndarray:
+    return np.bincount(label.ravel(), minlength=256)

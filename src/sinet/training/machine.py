@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from sinet.core.errors import SpecError
 from sinet.native.memory import keep_freed_memory
-from sinet.nets.registry import find_network
 from sinet.nets.sinet import SINet
 from sinet.training.engine import EngineStep
-from sinet.training.losses import segmentation_loss
+from sinet.training.losses import class_loss, segmentation_loss
 from sinet.training.recipe import Recipe
 from sinet.training.synced import synchronise
 
@@ -105,7 +104,7 @@ class Machine:
                 "give a multiple, or other --devices"
             )
 
-    def ready(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Callable[[Tensor], Tensor], Any]:
+    def ready(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Callable[[Tensor], Any], Any]:
         """The network and its optimiser as they are to be used here; made ready once, their parameters are shared."""
         if self._ready is None or self._ready[0] is not network:
             if self.processes > 1:
@@ -134,9 +133,9 @@ class Machine:
             network: what is trained, of which the optimiser has the parameters.
             optimiser: its optimiser.
             images: (n, 3, h, w) float32.
-            labels: (n, h, w) int64, of the size of the network's answer.
+            labels: (n, h, w) int64, of the size of the network's answer; with classes, of its input.
             recipe: its loss, and its schedule for clipping.
-            weights: (2,) of the classes, or None.
+            weights: (k,) of the classes, or None.
         """
         row, clip = recipe.loss, recipe.schedule.clip
         if self._engine is not None and isinstance(network, SINet):
@@ -147,7 +146,7 @@ class Machine:
             return loss
         forward, stepping = self.ready(network, optimiser)
         weights = None if weights is None else weights.to(images.device)
-        loss = segmentation_loss(forward(images), labels, row.boundary, row.band_px, weights)
+        loss = loss_of(forward(images), labels, recipe, weights)
         optimiser.zero_grad()
         self.backward(loss, forward, stepping, clip)
         return self.mean(loss)
@@ -160,7 +159,9 @@ class Machine:
                 on a CPU in float32.
             EngineError: the engine is not there, or does not know the network or its size.
         """
-        config = find_network(recipe.network).config
+        config = recipe.entry.config
+        if recipe.classes:
+            raise SpecError("--engine: knows a person and the background alone; leave it out where classes are named")
         if config is None or recipe.schedule.norms != "fixed":
             raise SpecError(
                 f"--engine: trains networks of the SINet family with schedule.norms = fixed, got {recipe.network} with "
@@ -201,3 +202,19 @@ class Machine:
             raise SpecError(
                 f"one process begins at step {step}, another elsewhere; put the run's folder where all machines see it"
             )
+
+
+def loss_of(answer: Any, labels: Tensor, recipe: Recipe, weights: Tensor | None) -> Tensor:
+    """What a recipe minimises.
+
+    Args:
+        answer: logits, or those and coarser ones, as `sinet.training.stages.trained_in` gives them.
+        labels: (n, h, w) int64.
+        recipe: for its loss.
+        weights: (k,) of the classes, or None.
+    """
+    row = recipe.loss
+    if not recipe.classes:
+        return segmentation_loss(answer, labels, row.boundary, row.band_px, weights)
+    logits, coarse = answer if row.auxiliary else (answer, None)
+    return class_loss(logits, labels, coarse, row.auxiliary, weights)

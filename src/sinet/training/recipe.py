@@ -8,12 +8,17 @@ from typing import Any, Literal
 
 from sinet.core.architecture import check_size
 from sinet.core.errors import SpecError
-from sinet.core.records import from_plain
+from sinet.core.records import LEFT_OUT, from_plain
 from sinet.core.spec import PreprocessSpec
+from sinet.core.types import Size
 from sinet.data.augment import AugmentRow
+from sinet.data.augment_classes import ClassAugmentRow
 from sinet.data.augment_paper import PaperAugmentRow
 from sinet.data.manifest import SourceRow
-from sinet.nets.registry import find_network
+from sinet.nets.registry import Network, find_network
+
+TWO_ANSWERS = ("portrait", "cityscapes", "fastscnn")
+"""Networks that answer coarsely as well, which `loss.auxiliary` needs."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,13 @@ class ScheduleRow:
         decay_steps: the last of them, over which the rate falls; without it, the second half. Before they begin, a run
             can still be resumed with another number of steps: its past is the same.
         decay: how it falls. "cosine": along a half cosine from its peak to nearly 0. "halves": to a half when those
-            steps begin, to a quarter for the last third of them, as the authors' code does.
+            steps begin, to a quarter for the last third of them, as the authors' code does. "poly": as the power 0.98
+            of what is left of those steps, and as that power up through the warm-up, as their street code does.
         batch: pictures a step.
         warmup_steps: steps over which the rate first rises from 0 to its peak.
         learning_rate: the peak.
-        weight_decay: on ordinary convolution kernels, as the paper's; none on depthwise ones, a hundredth on the rest.
+        weight_decay: on ordinary convolution kernels, as the paper's; none on depthwise ones, little on the rest.
+        decay_divisor: what it is divided by on the rest; 20 for the authors' street network.
         clip: greatest norm of all gradients together; 0 leaves them as they are.
         ema: how much of the averaged weights a step keeps; it starts lower, so that the start is soon forgotten. With 0
             they are the weights themselves.
@@ -39,7 +46,7 @@ class ScheduleRow:
         norms: "batch" normalises by each batch's own statistics; "fixed" by those that the start brings, which stay:
             for training on from good weights, and what the engine's own step asks for.
         optimiser: "adamw" takes the weight decay off the weights themselves; "adam" adds it to the gradient, as the
-            authors' code does.
+            authors' code does; "sgd" is Nesterov's with a momentum of 0.9, as their street code has it.
         keep: which weights come out: the "last", or those that measured "best" (`sinet.training.loop.merit`).
         patience: stop after so many measurements without a better one (`sinet.training.loop.merit`); 0 never stops.
     """
@@ -57,9 +64,10 @@ class ScheduleRow:
     precision: Literal["32", "bf16"] = "32"
     patience: int = 0
     norms: Literal["batch", "fixed"] = "batch"
-    decay: Literal["cosine", "halves"] = "cosine"
-    optimiser: Literal["adamw", "adam"] = "adamw"
+    decay: Literal["cosine", "halves", "poly"] = "cosine"
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     keep: Literal["last", "best"] = "last"
+    decay_divisor: float = field(default=100.0, metadata=LEFT_OUT)
 
     @property
     def level_steps(self) -> int:
@@ -88,12 +96,14 @@ class LossRow:
         boundary: weight of the second term; the paper's code has 0.5.
         band_px: side of the square whose dilation minus erosion is the band; odd; the paper's is 15 at 224x224.
         class_offset: each class weighs 1 / ln(class_offset + its part of the labelled pixels); the authors' is 1.10.
-            Without it both weigh the same.
+            Without it all weigh the same.
+        auxiliary: weight of the cross-entropy of the encoder's own answer; the authors' is 0.25 for streets.
     """
 
     boundary: float = 0.5
     band_px: int = 15
     class_offset: float | None = None
+    auxiliary: float = field(default=0.0, metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         check_band("loss", self.band_px)
@@ -142,6 +152,10 @@ class Recipe:
         encoder_first: a stage before the schedule's, in which the encoder alone learns.
         short_side: pictures are held in memory at this short side, in pixels.
         network: name of the network in `sinet.nets.registry`.
+        classes: the names of the classes in the order of their numbers; none where a person is told from the
+            background.
+        class_augment: how far chance may go with the geometry of pictures of many classes; `augment` does with their
+            colours.
 
     Raises:
         ModelError: there is no such network.
@@ -163,6 +177,18 @@ class Recipe:
     network: str = "portrait"
     paper_augment: PaperAugmentRow | None = None
     encoder_first: EncoderRow | None = None
+    classes: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    class_augment: ClassAugmentRow | None = field(default=None, metadata=LEFT_OUT)
+
+    @property
+    def entry(self) -> Network:
+        """The network's row in the registry, for the classes at hand."""
+        return find_network(self.network, len(self.classes) or 2)
+
+    @property
+    def train_size(self) -> Size:
+        """(height, width) of what the network is shown in training."""
+        return (self.class_augment and self.class_augment.crop) or self.preprocess.size
 
     @property
     def steps(self) -> int:
@@ -178,18 +204,35 @@ class Recipe:
             raise SpecError(f"sources: {', '.join(names)} are not all different; give each its own name")
         if self.schedule.norms == "fixed" and self.start is None:
             raise SpecError("schedule.norms: fixed needs statistics to keep; name weights to start from, or say batch")
-        network = find_network(self.network)
-        if network.classes != 2:
-            raise SpecError(
-                f"network: {self.network} tells {network.classes} classes apart; name one that tells a person from the "
-                "background"
-            )
+        network = self.entry
+        self._check_classes()
         check_size(self.preprocess.size, network.size_multiple)
+        check_size(self.train_size, network.size_multiple)
         if self.encoder_first is not None:
             if network.config is None:
                 raise SpecError(f"encoder_first: {self.network} has no encoder with an answer of its own; leave it out")
             row = self.encoder_first  # fits the schedule's warm-up, or says so
             replace(self.schedule, steps=row.steps, decay_steps=row.decay_steps, batch=row.batch)
+
+    def _check_classes(self) -> None:
+        """Refuse what is of many classes where there are none, and the other way round."""
+        if not self.classes:
+            if self.class_augment is not None or self.loss.auxiliary:
+                raise SpecError(
+                    "class_augment and loss.auxiliary are for pictures of many classes; name them: classes = [...]"
+                )
+            if self.entry.output_stride != 1:
+                raise SpecError(f"network: {self.network} is for many classes; name them: classes = [...]")
+            return
+        if self.loss.auxiliary and self.network not in TWO_ANSWERS:
+            raise SpecError(f"loss.auxiliary: {self.network} has no second answer; leave it out")
+        if len(set(self.classes)) < len(self.classes):
+            raise SpecError(f"classes: {', '.join(self.classes)} are not all different; give each its own name")
+        if self.loss.boundary or self.encoder_first or self.paper_augment:
+            raise SpecError(
+                "loss.boundary, encoder_first and paper_augment know a person and the background alone; with classes, "
+                "set loss.boundary = 0.0 and leave the others out"
+            )
 
 
 def check_band(where: str, band_px: int) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from sinet.nets.sinet import Encoder
+from sinet.nets.fastscnn import FastSCNN
+from sinet.nets.sinet import Encoder, SINet
 from sinet.training.recipe import Recipe
 
 ENCODER_STRIDE = 8
@@ -67,9 +68,27 @@ class EncoderAlone(nn.Module):
         return self.encoder(image)[0]
 
 
+class WithCoarse(nn.Module):
+    """A network by its own answer and a coarser one: (n, 3, h, w) to two tensors of logits."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(network, SINet | FastSCNN), "the recipe has been checked"
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Both logits."""
+        return self.network.with_coarse(image)
+
+
 def part_in(stage: Stage, network: nn.Module) -> nn.Module:
-    """What is trained and measured in a stage: the network, or its encoder."""
+    """What is measured in a stage: the network, or its encoder."""
     return EncoderAlone(network) if stage.encoder else network
+
+
+def trained_in(stage: Stage, network: nn.Module) -> nn.Module:
+    """What is trained in a stage: what is measured, with a coarser answer where the loss has a weight for one."""
+    return WithCoarse(network) if stage.recipe.loss.auxiliary else part_in(stage, network)
 
 
 def labels_in(stage: Stage, labels: Tensor) -> Tensor:

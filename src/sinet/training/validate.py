@@ -7,13 +7,26 @@ import numpy as np
 import torch
 from torch import nn
 
-from sinet.core.metrics import PERSON, foreground_iou, marked_area, mean_iou, person_mask
+from sinet.core.metrics import (
+    PERSON,
+    class_ious,
+    confusion,
+    foreground_iou,
+    marked_area,
+    mean_class_iou,
+    mean_iou,
+    person_mask,
+    pixel_accuracy,
+)
+from sinet.core.postprocess import class_map
 from sinet.core.preprocess import preprocess
 from sinet.core.resample import resize_map
-from sinet.core.spec import PreprocessSpec
+from sinet.core.spec import OutputSpec, PreprocessSpec
 from sinet.core.types import Alpha, Rgb8
+from sinet.data.classes import ClassSet
 from sinet.data.manifest import Item, Split
 from sinet.data.pool import load_sample
+from sinet.native.resize import resize_map as resize_fast
 
 
 @dataclass(frozen=True)
@@ -33,17 +46,54 @@ class Validation:
     empty_area: float | None
 
 
-def validate(network: nn.Module, spec: PreprocessSpec, split: Split) -> Validation:
-    """Measure a network on what a source sets aside.
+@dataclass(frozen=True)
+class ClassValidation:
+    """One confusion matrix over the pictures of a source that are set aside; None where there are none.
 
-    The whole picture is stretched onto the input, the probability of a person brought back to the picture's own size
-    bilinearly, and above 1/2 is person.
+    Attributes:
+        images: how many there are.
+        mean_iou: of the classes that occur.
+        pixel_accuracy: part of the labelled pixels that are right.
+        ious: of each class; None where it occurs nowhere.
     """
-    return score(split.validation, lambda rgb: predict(network, spec, rgb))
+
+    images: int
+    mean_iou: float | None
+    pixel_accuracy: float | None
+    ious: tuple[float | None, ...]
+
+
+def validate(network: nn.Module, spec: PreprocessSpec, split: Split) -> Validation | ClassValidation:
+    """Measure a network on what a source sets aside: people, or many classes where the source has those."""
+    if split.labels is None:
+        return score(split.validation, lambda rgb: predict(network, spec, rgb))
+    return validate_classes(network, spec, split.validation, split.labels)
+
+
+@torch.inference_mode()
+def validate_classes(
+    network: nn.Module, spec: PreprocessSpec, items: Iterable[Item], labels: ClassSet
+) -> ClassValidation:
+    """Measure a network of many classes at the pictures' own size, their logits brought there bilinearly."""
+    output, count = OutputSpec("nchw", "softmax", -1, labels.names), 0
+    total = np.zeros((len(labels.names),) * 2, np.int64)
+    for item in items:
+        sample, count = load_sample(item, labels), count + 1
+        inputs, geometry = preprocess(sample.rgb, spec)
+        logits = network(torch.from_numpy(inputs)).numpy()
+        total += confusion(class_map(logits, output, geometry.source_size, resize_fast), sample.label, len(total))
+    if not total.any():
+        return ClassValidation(count, None, None, ())
+    ious = tuple(None if np.isnan(value) else float(value) for value in class_ious(total))
+    return ClassValidation(count, mean_class_iou(total), pixel_accuracy(total), ious)
 
 
 def score(items: Iterable[Item], alpha_of: Callable[[Rgb8], Alpha]) -> Validation:
-    """Measure anything that turns a picture into an alpha of its size."""
+    """Measure anything that turns a picture into an alpha of its size.
+
+    For a network (`predict`) the whole picture is stretched onto the input, the probability of a person brought back to
+    the picture's own size bilinearly, and above 1/2 is person.
+    """
     ious: list[float] = []
     means: list[float] = []
     areas: list[float] = []
