@@ -26,7 +26,7 @@ def test_alone_it_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["ct"], "There is no verb 'ct'; the verbs are cut, video, camera, serve,"),
+        (["ct"], "There is no verb 'ct'; the verbs are cut, video, camera, segment,"),
         (["--foo"], "No such option"),
         (["cut"], "Missing argument 'SOURCE...'. See 'sinet cut --help'."),
         (["cut", "a.jpg", "--threads", "0"], "0 is not in the range"),

@@ -142,3 +142,28 @@ def test_without_a_labelled_pixel_there_is_no_mean() -> None:
     for measure in (metrics.mean_class_iou, metrics.pixel_accuracy):
         with pytest.raises(LabelError, match="no labelled pixel was counted"):
             measure(counts)
+
+
+def _disc(radius: float, shape: tuple[int, int] = (200, 200)) -> np.ndarray:
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    return (np.hypot(y - shape[0] / 2, x - shape[1] / 2) < radius).astype(np.uint8)
+
+
+def test_boundary_f1_is_one_within_the_tolerance_and_falls_beyond() -> None:
+    label = _disc(50)  # a diagonal of 283 pixels gives a tolerance of 2
+    assert metrics.class_boundary_f1(label, label, 2) == [1.0, 1.0]
+    assert metrics.class_boundary_f1(_disc(52), label, 2) == [1.0, 1.0]
+    assert all(score is not None and score < 0.5 for score in metrics.class_boundary_f1(_disc(56), label, 2))
+
+
+def test_neither_the_frame_nor_what_is_ignored_is_a_boundary() -> None:
+    label = np.zeros((60, 60), np.uint8)
+    assert metrics.class_boundary_f1(label, label, 2) == [None, None]
+    ringed = _disc(20, (60, 60))
+    ringed[_disc(24, (60, 60)) > _disc(16, (60, 60))] = 255
+    assert metrics.class_boundary_f1(_disc(18, (60, 60)), ringed, 2) == [None, None]
+
+
+def test_a_boundary_on_one_side_alone_scores_nothing() -> None:
+    label = np.zeros((60, 60), np.uint8)
+    assert metrics.class_boundary_f1(_disc(20, (60, 60)), label, 3) == [0.0, 0.0, None]

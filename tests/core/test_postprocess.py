@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 from scipy.special import expit, softmax
 
 from sinet.core.errors import ModelError, ShapeError
-from sinet.core.postprocess import person_probability, postprocess, sigmoid
+from sinet.core.postprocess import class_map, person_probability, postprocess, sigmoid
+from sinet.core.resample import resize_map
 from sinet.core.spec import OutputSpec
 from sinet.core.types import Geometry
 
@@ -59,3 +61,24 @@ def test_an_answer_without_meaning_is_no_picture_of_nobody(
     logits[0, 1, 2, 3] = np.nan
     with pytest.raises(ModelError, match=r"no numbers \(NaN\)"):
         person_probability(logits, OutputSpec("nchw", activation, 1))
+
+
+CLASSES = OutputSpec("nchw", "softmax", -1, ("a", "b", "c"))
+
+
+def test_the_likeliest_class_is_that_of_the_enlarged_logits() -> None:
+    logits = np.random.default_rng(5).normal(size=(1, 3, 6, 8)).astype(np.float32)
+    size = (30, 44)
+    expected = np.stack([resize_map(plane, size) for plane in logits[0]]).argmax(0)
+    np.testing.assert_array_equal(class_map(logits, CLASSES, size), expected)
+    last = dataclasses.replace(CLASSES, layout="nhwc")
+    np.testing.assert_array_equal(class_map(np.moveaxis(logits, 1, -1), last, size), expected)
+    # Of equals the first, as argmax has it.
+    assert not class_map(np.zeros((1, 3, 2, 2), np.float32), CLASSES, (4, 4)).any()
+
+
+def test_maps_of_another_number_of_classes_and_no_numbers_are_refused() -> None:
+    with pytest.raises(ShapeError, match="names 3 classes, but the network answers with 2"):
+        class_map(np.zeros((1, 2, 4, 4), np.float32), CLASSES, (4, 4))
+    with pytest.raises(ModelError, match="no numbers"):
+        class_map(np.full((1, 3, 4, 4), np.nan, np.float32), CLASSES, (4, 4))

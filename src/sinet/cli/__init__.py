@@ -14,6 +14,7 @@ VERBS = {
     "cut": "Cut the person out of photos.",
     "video": "Blur or replace the background of films.",
     "camera": "Put another background behind you, live.",
+    "segment": "Show what is where: every pixel of a picture in the colour of its class.",
     "serve": "Serve the page and the HTTP service.",
     "page": "Write the page into a folder, for any static host.",
     "models": "List the models in the package.",

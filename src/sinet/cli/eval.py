@@ -40,6 +40,15 @@ sad            sum of absolute differences, in thousands of pixels
 mse            mean squared difference
 empty_area     part marked as person in pictures whose label shows nobody; they count here and below alone
 empty_marked   part of these pictures in which anything is marked at all
+
+A network of many classes (-m FILE) is measured on a set of classes, in the form that --form names: camvid, cityscapes,
+voc and coco as they are published, or indices, images/ and masks/ with grey PNGs of class numbers.
+
+\b
+mean_iou       intersection over union by one matrix over all pictures, averaged over classes
+pixel_accuracy part of the labelled pixels whose class is right
+boundary_f1    F1 of the classes' boundaries, 0.75 % of the diagonal apart at most, averaged over pictures
+ious           of every class
 """
 
 WORDS = {
@@ -70,6 +79,13 @@ class Request:
     per_image: str | None
     workers: int
     cluster: str | None
+    form: str
+    split: str
+    first: int
+    ignored: int
+    scales: tuple[float, ...]
+    flip: bool
+    tiles: bool
     overwrite: bool
     as_json: bool
 
@@ -93,11 +109,27 @@ class Request:
 @click.option(
     "--cluster", metavar="ADDRESS", help="A Ray cluster to run on: host:port, auto (the one running here), local."
 )
+@click.option(
+    "--form",
+    type=click.Choice(["people", "indices", "camvid", "cityscapes", "voc", "coco"]),
+    default="people",
+    help="How FOLDER is laid out; people unless told.",
+)
+@click.option("--split", metavar="NAME", default="val", help="Of a set of classes: which part; val unless told.")
+@click.option("--first", metavar="N", type=int, default=0, help="Of indices: the first class's value; 0 unless told.")
+@click.option("--ignored", metavar="N", type=int, default=255, help="Of indices: what counts nowhere; 255 unless told.")
+@click.option("--scales", metavar="A,B", default="1", help="Of classes: average over inputs of these relative sizes.")
+@click.option("--flip", is_flag=True, help="Of classes: average with the mirrored picture.")
+@click.option("--tiles", is_flag=True, help="Of classes: tiles at the picture's own size, not the whole at once.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE where it is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
 def command(**given: Any) -> int:
     """Measure; the help text is `HELP`."""
-    request = Request(**given)
+    request = Request(**{**given, "scales": _scales(given["scales"])})
+    if request.form != "people":
+        from sinet.cli.eval_classes import measure_classes
+
+        return measure_classes(request)
     begun = time.monotonic()
     averages, segmenter = _measure(request)
     report = {
@@ -114,6 +146,13 @@ def command(**given: Any) -> int:
     else:
         _print_words(report)
     return 0
+
+
+def _scales(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"--scales: expected numbers such as 0.75,1,1.25, got {text!r}.") from None
 
 
 def _measure(request: Request) -> "tuple[Averages, Segmenter]":

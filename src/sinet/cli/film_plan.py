@@ -1,4 +1,4 @@
-"""What one call of `sinet video` will do, settled before the first film is read."""
+"""What one call on films will do, settled before the first film is read."""
 
 import os
 import re

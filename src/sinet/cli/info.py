@@ -28,7 +28,7 @@ def command(model: str | None, spec_file: str | None, size: str | None, as_json:
     from sinet.core.architecture import cost_table
     from sinet.runtime.catalog import find_model, names
 
-    wanted = _size(size)
+    wanted = parse_size(size)
     file = find_model(model or names()[0], spec_file)
     at = wanted or file.spec.preprocess.size
     if file.spec.network is None and wanted is not None:
@@ -45,7 +45,12 @@ def command(model: str | None, spec_file: str | None, size: str | None, as_json:
     return 0
 
 
-def _size(text: str | None) -> "Size | None":
+def parse_size(text: str | None) -> "Size | None":
+    """(height, width) from `224x224`; None from None.
+
+    Raises:
+        UsageError: it is no size.
+    """
     if text is None:
         return None
     if not (match := re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)):

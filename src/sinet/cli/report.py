@@ -25,9 +25,11 @@ class Report:
         quiet: say failures only.
         verbose: say what becomes of every picture.
         silent_stdout: stdout is for other data.
+        done: what is said of the pictures that were worked on.
     """
 
-    def __init__(self, plan: Plan, *, quiet: bool, verbose: bool, silent_stdout: bool) -> None:
+    def __init__(self, plan: Plan, *, quiet: bool, verbose: bool, silent_stdout: bool, done: str = "cut out") -> None:
+        self.done = done
         self.plan, self.quiet, self.verbose = plan, quiet, verbose
         self.silent_stdout = silent_stdout or quiet or plan.to_stdout
         self.items: list[Item] = []
@@ -44,8 +46,7 @@ class Report:
         elif item.status == "skipped" and (self.plan.single or self.verbose):
             self.say(f"{item.reason}; nothing was done for {_name(item.source)} (--overwrite replaces it)")
         elif item.status == "ok" and self.verbose:
-            area, seconds = f"{item.area:.0%} of the picture", f"{item.seconds:.2f} s"
-            self.say(f"{_name(item.source)} -> {_name(item.output)}: the person covers {area}; {seconds}")
+            self.say(f"{_name(item.source)} -> {_name(item.output)}: {_seen(item)}; {item.seconds:.2f} s")
         if self.plan.home is None and item.status != "failed":
             self.place(item.output)
         self.worked += item.status != "skipped"
@@ -79,7 +80,7 @@ class Report:
     def summary(self) -> str:
         """One line of counts."""
         count, found = Counter(item.status for item in self.items), self.plan.found
-        done = [f"{count['ok'] + count['empty']} cut out"]
+        done = [f"{count['ok'] + count['empty']} {self.done}"]
         done += [f"{count[status]} {words}" for status, words in DONE.items() if count[status]]
         left = {"other file": found.ignored, "earlier result": found.results, "linked folder": found.links}
         left_alone = ", ".join(f"{number} {what}{'s' * (number != 1)}" for what, number in left.items() if number)
@@ -98,18 +99,31 @@ class Report:
         return json.dumps({"items": [_plain(item) for item in self.items], "totals": totals}, indent=1)
 
 
+def _seen(item: Item) -> str:
+    """What is in a picture, in a few words."""
+    if item.areas is None:
+        return f"the person covers {item.area:.0%} of the picture"
+    most = sorted(item.areas.items(), key=lambda pair: -pair[1])[:3]
+    return ", ".join(f"{name} {area:.0%}" for name, area in most if area)
+
+
 def _name(path: Path) -> str:
     # A name that is no text in this locale must not stop the sentence that is about it.
     return str(path) if is_remote(path) else os.fsencode(path).decode("utf-8", "replace")
 
 
 def _plain(item: Item) -> dict[str, Any]:
+    seen: dict[str, Any] = {
+        "area": None if item.area is None else round(float(item.area), 6),
+        "box": None if item.box is None else [int(edge) for edge in item.box],
+    }
+    if item.areas is not None:
+        seen = {"areas": {name: round(area, 6) for name, area in item.areas.items()}}
     return {
         "source": str(item.source),
         "output": str(item.output),
         "status": item.status,
         "reason": item.reason,
-        "area": None if item.area is None else round(float(item.area), 6),
-        "box": None if item.box is None else [int(edge) for edge in item.box],
+        **seen,
         "seconds": round(item.seconds, 4),
     }

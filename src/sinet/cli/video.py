@@ -1,20 +1,12 @@
 """`sinet video`: another background behind the person in a film, or none."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sinet.cli.progress import ProgressLine
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sinet.media.film import FilmInfo
-    from sinet.pipeline.batch import Job
-    from sinet.pipeline.film import Converted, FilmSettings
-    from sinet.pipeline.segmenter import Segmenter
+    from sinet.pipeline.film import FilmSettings
 
 HELP = """Blur or replace the background of films.
 
@@ -117,8 +109,10 @@ class Request:
 def command(**given: Any) -> int:
     """Convert; the help text is `HELP`."""
     from sinet.cli.film_plan import plan_films
+    from sinet.cli.films import Manner, run_films
     from sinet.cli.targets import check_background
     from sinet.core.errors import ImageError
+    from sinet.pipeline.film import convert
     from sinet.pipeline.segmenter import Segmenter
 
     end = given["end"]
@@ -132,7 +126,8 @@ def command(**given: Any) -> int:
         raise ImageError(f"{request.sources[0]}: no films in this folder; a film is known by its suffix, such as .mp4")
     check_background(jobs, request.background)
     segmenter = Segmenter(request.model, spec=request.spec, engine=request.engine, threads=request.threads)
-    return _run(jobs, segmenter, settings, request)
+    manner = Manner(request.overwrite, request.as_json, request.quiet, request.verbose)
+    return run_films(jobs, lambda job, heard: convert(job.source, job.output, segmenter, settings, heard), manner)
 
 
 def _settings(request: Request) -> "FilmSettings":
@@ -151,69 +146,6 @@ def _settings(request: Request) -> "FilmSettings":
         request.end,
         request.overlap,
     )
-
-
-def _run(jobs: "list[Job]", segmenter: "Segmenter", settings: "FilmSettings", request: Request) -> int:
-    from sinet.cli.film_plan import is_taken
-    from sinet.pipeline.batch import failure
-
-    reports: list[dict[str, Any]] = []
-    for job in jobs:
-        row: dict[str, Any] = {"source": str(job.source), "output": str(job.output)}
-        reports.append(row)
-        if is_taken(job.output) and not request.overwrite:
-            row["status"] = "skipped"
-            _say(request, f"{job.output} is there already; --overwrite replaces it")
-            continue
-        try:
-            done = _convert(job, segmenter, settings, request)
-        except KeyboardInterrupt:
-            click.echo(f"stopped; nothing is left of {job.output}, what was finished before stays", err=True)
-            raise
-        except Exception as error:
-            row |= {"status": "failed", "reason": failure(error, str(job.source))}
-            if len(jobs) == 1 and not request.as_json:
-                raise
-            click.echo(row["reason"], err=True)
-            continue
-        row |= {"status": "ok" if done.with_people else "empty", **asdict(done)}
-        _tell(job.output, done, request)
-    if request.as_json:
-        click.echo(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
-    statuses = [row["status"] for row in reports]
-    if "failed" in statuses:
-        return 1
-    return 3 if statuses == ["empty"] else 0
-
-
-def _convert(job: "Job", segmenter: "Segmenter", settings: "FilmSettings", request: Request) -> "Converted":
-    from sinet.pipeline.film import convert
-
-    line = ProgressLine(job.source.name, quiet=request.quiet or request.as_json)
-
-    def heard(frames: int, info: "FilmInfo") -> None:
-        line.hear(frames, max(frames, info.frames or 0))
-
-    try:
-        return convert(job.source, job.output, segmenter, settings, heard)
-    finally:
-        line.clear()
-
-
-def _tell(output: "Path", done: "Converted", request: Request) -> None:
-    rate = done.frames / max(done.seconds, 1e-9)
-    nobody = "" if done.with_people else "; nobody was found in it"
-    _say(request, f"{output}: {done.frames} frames in {done.seconds:.1f} s, {rate:.0f} a second{nobody}")
-    for note in done.notes:
-        _say(request, f"  {note}")
-    if request.verbose:
-        for stage, spent in done.stages.items():
-            _say(request, f"  {stage:<10} {spent:7.2f} ms a frame")
-
-
-def _say(request: Request, sentence: str) -> None:
-    if not (request.quiet or request.as_json):
-        click.echo(sentence, err=True)
 
 
 def _time(text: str, option: str) -> float:

@@ -41,6 +41,9 @@ BAND_RADIUS = 7
 BOUNDARY_RATIO = 0.02
 """Width of the boundary of `boundary_iou`, as a part of the picture's diagonal."""
 
+CLASS_BOUNDARY_RATIO = 0.0075
+"""How far boundaries of classes may lie apart, as a part of the picture's diagonal."""
+
 
 def person_mask(alpha: Alpha) -> Mask:
     """Where a prediction says person: alpha above 1/2."""
@@ -231,6 +234,45 @@ def pixel_accuracy(counts: Confusion) -> float:
     """
     _check_counted(counts)
     return float(np.trace(counts) / counts.sum())
+
+
+def class_boundary_f1(
+    predicted: ClassMap, label: ClassMap, classes: int, ignored: int = IGNORED_CLASS
+) -> list[float | None]:
+    """F1 of each class's boundary in one picture, with a tolerance of 0.75 % of the diagonal.
+
+    A boundary pixel is one of the class with another class among its neighbours, also diagonal ones; the frame is no
+    boundary, nor is the border of what is ignored, whose pixels count for nothing. Precision is the part of the
+    predicted boundary that lies no farther than the tolerance (in a square) from the label's; recall the other way.
+
+    Args:
+        predicted: (H, W), 0 to `classes` - 1.
+        label: (H, W), 0 to `classes` - 1, or `ignored`.
+        classes: how many there are.
+        ignored: the label's value that counts nowhere.
+
+    Returns:
+        F1 in [0, 1] of each class; None where neither side has such a boundary.
+
+    Source: Csurka et al., What is a good evaluation measure for semantic segmentation?, BMVC 2013, section 2.2, with
+        its tolerance. Departs: distances are those of a square, not of a disc.
+    """
+    counted = label != ignored
+    radius = max(1, round(CLASS_BOUNDARY_RATIO * math.hypot(*label.shape)))
+    return [_boundary_f1(predicted == k, label == k, counted, radius) for k in range(classes)]
+
+
+def _boundary_f1(ours: Mask, theirs: Mask, counted: Mask, radius: int) -> float | None:
+    # What is ignored belongs to both sides, so that its border is none.
+    edges = [(shape & counted) & ~erode(shape | ~counted, 1, beyond=True) for shape in (ours, theirs)]
+    total = [int(np.count_nonzero(edge)) for edge in edges]
+    if not any(total):
+        return None
+    hits = [
+        int(np.count_nonzero(edge & dilate(other, radius))) for edge, other in zip(edges, reversed(edges), strict=True)
+    ]
+    precision, recall = (hit / n if n else 0.0 for hit, n in zip(hits, total, strict=True))
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def _check_counted(counts: Confusion) -> None:

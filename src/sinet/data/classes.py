@@ -8,6 +8,7 @@ form says which of its own values means which class. A value that a form does no
 | Cityscapes | leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png, gtFine/.../NAME_gtFine_labelIds.png | 0 to 33, 19 count |
 | CamVid | SPLIT/images/NAME.jpg, SPLIT/labels/NAME.png | 0 to 10, and 11 is ignored |
 | Pascal VOC | JPEGImages/NAME.jpg, SegmentationClass/NAME.png with VOC's palette | 0 to 20, and 255 is ignored |
+| COCO | SPLIT/NAME.jpg, annotations/instances_SPLIT.json (`sinet.data.classes_coco`) | its categories |
 | any other, ADE20K | a folder and another, the same names | as said |
 """
 
@@ -55,6 +56,7 @@ class ClassSet:
         pictures: in the order of their names.
         values: the masks' value -> the class, for all values that the form knows; `IGNORED_CLASS` is ignored.
         palette: whether masks may be numbers of VOC's palette.
+        draw: what draws the label of a picture of a size, where labels are no files of their own.
     """
 
     title: str
@@ -62,6 +64,7 @@ class ClassSet:
     pictures: tuple[Item, ...]
     values: dict[int, int]
     palette: bool = False
+    draw: Callable[[Item, Size], ClassLabel] | None = None
 
     def check_classes(self, classes: int, who: str) -> None:
         """Refuse to teach or measure what tells another number of classes apart.
@@ -83,8 +86,11 @@ class ClassSet:
             LabelError: the mask cannot be read, has another size, colours, or values that the form does not know.
         """
         rgb = load_image(picture.image).rgb
-        assert picture.mask is not None, "a set of many classes has a mask for every picture"
-        return rgb, self.load_label(picture.mask, (rgb.shape[0], rgb.shape[1]))
+        size = rgb.shape[0], rgb.shape[1]
+        if self.draw is not None:
+            return rgb, self.draw(picture, size)
+        assert picture.mask is not None, "a label is a file, or it is drawn"
+        return rgb, self.load_label(picture.mask, size)
 
     def load_label(self, mask: Path, size: Size) -> ClassLabel:
         """The label in a mask's file, for a picture of `size`.
@@ -197,14 +203,6 @@ def open_indices(
     pictures = [Item(path.stem, path, masks / f"{path.stem}.png") for path in found]
     values = {first + index: index for index in range(len(names))} | dict.fromkeys(ignored, IGNORED_CLASS)
     return ClassSet(title, tuple(names), _complete(pictures, str(images)), values)
-
-
-FORMS: dict[str, Callable[[Path, str], ClassSet]] = {
-    "cityscapes": open_cityscapes,
-    "camvid": open_camvid,
-    "voc": open_voc,
-}
-"""Form -> what opens one split of it. Other sets are opened by `open_indices`, which is told what values mean."""
 
 
 def _complete(pictures: Sequence[Item], looked_at: str) -> tuple[Item, ...]:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from sinet.core.errors import ImageError, LabelError, SpecError
+from sinet.core.metrics import IGNORED_CLASS
 from sinet.core.records import LEFT_OUT
-from sinet.data.classes import FORMS, ClassSet, open_indices
+from sinet.data.class_forms import FORMS
+from sinet.data.classes import ClassSet, open_indices
 from sinet.data.labelled import Item, find_items, read_names
 from sinet.media.places import open_place, scheme_of
 
@@ -26,6 +28,8 @@ class SourceRow:
         train: a text file of names, relative to `folder`; only these are trained on. Without it, all are.
         validation: a text file of names to be set aside for validation.
         every: instead of a list, set aside the first of every so many, sorted by name.
+        first: of the form "indices", the value of the first class; ADE20K's is 1.
+        ignored: of the form "indices", the value that counts nowhere; ADE20K's is 0.
         form: how pictures of many classes and their masks lie there (`sinet.data.classes`); "people" is none of these.
             With "cityscapes", "camvid", "voc" and "coco", `train` and `validation` name splits; with "indices",
             images/ and masks/ hold pictures and grey PNGs of class numbers, and all three fields are as above.
@@ -42,6 +46,8 @@ class SourceRow:
     train: str | None = None
     validation: str | None = None
     every: int | None = None
+    first: int = field(default=0, metadata=LEFT_OUT)
+    ignored: int = field(default=IGNORED_CLASS, metadata=LEFT_OUT)
     form: Literal["people", "indices", "cityscapes", "camvid", "voc", "coco"] = field(
         default="people", metadata=LEFT_OUT
     )
@@ -120,7 +126,9 @@ def _class_split(row: SourceRow, folder: Path, classes: tuple[str, ...]) -> Spli
         check_names(learned, classes, f"source {row.name}: the recipe")
         kept = {item.image for item in aside}
         return Split(row, tuple(item for item in learned.pictures if item.image not in kept), aside, learned)
-    every = open_indices(folder / "images", folder / "masks", classes, title=str(folder))
+    every = open_indices(
+        folder / "images", folder / "masks", classes, first=row.first, ignored=(row.ignored,), title=str(folder)
+    )
     listed = {item.name: item for item in every.pictures}
 
     def items(names: str | None) -> tuple[Item, ...]:

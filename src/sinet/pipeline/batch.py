@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sinet.core.errors import SinetError
 from sinet.media.image import load_image
@@ -30,6 +30,21 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Segmented:
+    """What became of one picture of many classes.
+
+    Attributes:
+        areas: class -> its part of the picture, in [0, 1].
+    """
+
+    areas: dict[str, float]
+
+
+Result: TypeAlias = Cut | Segmented
+"""What the work on one job gives."""
+
+
+@dataclass(frozen=True)
 class Item:
     """What became of one job.
 
@@ -41,6 +56,7 @@ class Item:
         area: share of the picture that is person, in [0, 1]; None where the picture was not cut.
         box: as in `Cut`; None where nobody is, or the picture was not cut.
         seconds: wall time.
+        areas: as in `Segmented`; None where the picture was cut, or nothing was done.
     """
 
     source: Path
@@ -50,9 +66,10 @@ class Item:
     area: float | None = None
     box: Box | None = None
     seconds: float = 0.0
+    areas: dict[str, float] | None = None
 
 
-def run_batch(jobs: Iterable[Job], work: Callable[[Job], Cut], *, overwrite: bool = False) -> Iterator[Item]:
+def run_batch(jobs: Iterable[Job], work: Callable[[Job], Result], *, overwrite: bool = False) -> Iterator[Item]:
     """Do one job after another, lazily: the next begins when the next item is asked for.
 
     Args:
@@ -72,7 +89,7 @@ def run_batch(jobs: Iterable[Job], work: Callable[[Job], Cut], *, overwrite: boo
 
 def spread_batch(
     jobs: Sequence[Job],
-    open_work: Callable[[], Callable[[Job], Cut]],
+    open_work: Callable[[], Callable[[Job], Result]],
     *,
     overwrite: bool = False,
     workers: int = 1,
@@ -102,7 +119,7 @@ def spread_batch(
 class _Attempts:
     """Opens the work in a worker, and does each job there as `run_batch` does."""
 
-    open_work: Callable[[], Callable[[Job], Cut]]
+    open_work: Callable[[], Callable[[Job], Result]]
     overwrite: bool
 
     def __call__(self) -> Callable[[Job], Item]:
@@ -122,7 +139,7 @@ def cut_file(job: Job, segmenter: Segmenter, options: CutOptions) -> Cut:
     return result
 
 
-def _attempt(job: Job, work: Callable[[Job], Cut], overwrite: bool) -> Item:
+def _attempt(job: Job, work: Callable[[Job], Result], overwrite: bool) -> Item:
     try:
         if not overwrite and job.output.is_file():
             return Item(job.source, job.output, "skipped", f"{job.output} is there already")
@@ -131,6 +148,8 @@ def _attempt(job: Job, work: Callable[[Job], Cut], overwrite: bool) -> Item:
         raise  # whoever was to read the results is gone: the rest is not wanted
     except Exception as error:
         return Item(job.source, job.output, "failed", failure(error, str(job.source)))
+    if isinstance(result, Segmented):
+        return Item(job.source, job.output, "ok", areas=result.areas)
     if not result.person_found:
         return Item(job.source, job.output, "empty", area=result.area)
     return Item(job.source, job.output, "ok", area=result.area, box=result.box)

@@ -71,6 +71,11 @@ class Converted:
     stages: dict[str, float]
     notes: list[str]
 
+    @property
+    def found(self) -> str | None:
+        """What there is to say of what was found in it."""
+        return None if self.with_people else "nobody was found in it"
+
 
 def convert(
     source: Path,

@@ -57,6 +57,18 @@ def names() -> list[str]:
     return [default, *(name for name in catalog().models if name != default)]
 
 
+def class_model() -> str:
+    """The packaged model of many classes that is used where none is asked for.
+
+    Raises:
+        ModelError: none is packaged.
+    """
+    for name in names():
+        if packaged_spec(name).output.classes:
+            return name
+    raise ModelError("no model of many classes is packaged; give the file of one: -m NETWORK.artefact.safetensors")
+
+
 def model_path(name: str, suffix: str) -> Path:
     """Path of a packaged model's file.
 

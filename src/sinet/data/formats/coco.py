@@ -166,13 +166,19 @@ def _given(file: _File, annotations: list[Any], size: Size, where: str) -> Given
         if not segmentation:
             passed["box"] += 1
             continue
-        mask = _mask(segmentation, size, here)
+        mask = annotation_mask(segmentation, size, here)
         (ignored if annotation.get("iscrowd") or meaning == IGNORED else person).append(mask)
     drawn = bool(person or ignored)
     return Given(paint(size, person, ignored) if drawn else None, dict(passed))
 
 
-def _mask(segmentation: Any, size: Size, where: str) -> Mask:
+def annotation_mask(segmentation: Any, size: Size, where: str) -> Mask:
+    """What one annotation covers, (H, W) bool: polygons, or run lengths packed or not.
+
+    Raises:
+        LabelError, SpecError: it is none of these, or of another size.
+        MissingExtraError: it has polygons, and pycocotools is not installed.
+    """
     if isinstance(segmentation, dict):
         table = as_table(segmentation, where)  # pyright: ignore[reportUnknownArgumentType]
         said = [int(side) for side in table["size"]]

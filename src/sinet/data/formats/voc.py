@@ -12,6 +12,7 @@ from PIL import Image
 
 from sinet.core.errors import LabelError, SpecError
 from sinet.core.metrics import BACKGROUND, IGNORED, PERSON, Label
+from sinet.core.palette import numbered_colours
 from sinet.core.types import Size
 from sinet.data.formats.entries import Entry, Given, Reading, Tree, no_picture, once
 from sinet.data.formats.outgoing import Outgoing, Told, Writing, save_lists
@@ -95,12 +96,8 @@ def _reader(tree: Tree, mask: str | None, meaning: Label) -> Callable[[Size], Gi
 
 
 def palette() -> bytes:
-    """VOC's 256 colours: the bits of an index go to red, green and blue in turn, the lowest to their highest bits."""
-    index = np.arange(256)
-    colours = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        colours[:, bit % 3] |= (((index >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
-    return colours.tobytes()
+    """VOC's 256 colours, as a PNG holds them."""
+    return numbered_colours().tobytes()
 
 
 def encode_indices(indices: Label) -> bytes:

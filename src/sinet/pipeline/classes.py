@@ -1,0 +1,159 @@
+"""What is where in a picture: the likeliest of many classes for every pixel, and ways to show it.
+
+segmenter = ClassSegmenter("cityscapes")
+classes = segmenter.map("street.jpg")  # (H, W) uint8
+areas(classes, segmenter.names)  # {"road": 0.31, ...}
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinet.core.errors import ModelError
+from sinet.core.palette import class_colours
+from sinet.core.postprocess import class_map
+from sinet.core.spec import ModelSpec, PreprocessSpec
+from sinet.core.types import Alpha8, Frame, Logits, Rgb8, Rgba8, Size
+from sinet.core.yuv import Yuv420
+from sinet.media.image import ImageSource, as_frame
+from sinet.native.blend import composite_u8, on_paper
+from sinet.native.resize import preprocess, preprocess_yuv, resize_map
+from sinet.pipeline.legend import draw_legend
+from sinet.runtime.catalog import find_model
+from sinet.runtime.engines import open_backend
+
+OPACITY = 140
+"""Of the classes' colours over a picture, of 255."""
+
+
+class ClassSegmenter:
+    """A network of many classes, ready for pictures. Stateless: several threads may share it.
+
+    Args:
+        model: a packaged model's name, or the path of a network.
+        spec: a JSON file with the spec, for a network that carries none.
+        engine: which engine runs it; "auto" chooses by the file.
+        threads: how many threads one run may use.
+        size: (height, width) of the network's input in place of its spec's; the engine of our own takes any multiple of
+            the network's own number.
+
+    Attributes:
+        names: of the classes, in the order of their numbers.
+        colours: (K, 3) uint8, one for each.
+        preprocess: how its input is made.
+
+    Raises:
+        ModelError: no such model, it cannot be run, or it tells a person from the background and nothing else.
+        SpecError: the spec is not what it must be.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        spec: str | Path | None = None,
+        engine: str = "auto",
+        threads: int = 1,
+        size: Size | None = None,
+    ) -> None:
+        found = find_model(model, spec, engine)
+        if not found.spec.output.classes:
+            raise ModelError(
+                f"{model}: tells a person from the background, and no other classes; cut the person out with sinet "
+                "cut, or name a network of many classes"
+            )
+        self.backend = open_backend(found, engine, threads)
+        self.names = found.spec.output.classes
+        self.colours = class_colours(self.names)
+        before = found.spec.preprocess
+        self.preprocess: PreprocessSpec = before if size is None else replace(before, size=size)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the network expects and how its answer is read."""
+        return self.backend.spec
+
+    def logits(self, rgb: Rgb8, size: Size | None = None) -> Logits:
+        """The network's answer for a whole picture (H, W, 3), stretched onto an input of `size` or the usual one."""
+        before = self.preprocess if size is None else replace(self.preprocess, size=size)
+        return self.backend.run(preprocess(rgb, before)[0])
+
+    def map(self, picture: ImageSource | Frame) -> NDArray[np.uint8]:
+        """The likeliest class of every pixel.
+
+        Args:
+            picture: a path, bytes, binary file, PIL image, NumPy array or `Frame`.
+
+        Returns:
+            (H, W) uint8, numbers of `names`, at the picture's own upright size.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        frame = as_frame(picture)
+        return class_map(self.logits(on_paper(frame)), self.spec.output, frame.size, resize_map)
+
+    def map_yuv(self, frame: Yuv420) -> NDArray[np.uint8]:
+        """The same for a frame of a film."""
+        x, _ = preprocess_yuv(frame, self.preprocess)
+        return class_map(self.backend.run(x), self.spec.output, frame.size, resize_map)
+
+
+def areas(classes: NDArray[np.uint8], names: Sequence[str]) -> dict[str, float]:
+    """Class -> the part of the picture that it has, in [0, 1]; all classes, in the order of their numbers."""
+    counts = np.bincount(classes.ravel(), minlength=len(names))
+    return {name: float(count / classes.size) for name, count in zip(names, counts, strict=True)}
+
+
+def overlay(rgb: Rgb8, classes: NDArray[np.uint8], colours: NDArray[np.uint8], key: Rgba8 | None = None) -> Rgb8:
+    """The classes' colours over a picture, half see-through.
+
+    Args:
+        rgb: (H, W, 3).
+        classes: (H, W) numbers.
+        colours: (K, 3).
+        key: a legend (h, w, 4) for the lower left corner; None for none.
+    """
+    layer, opacity = colours[classes], np.full(classes.shape, OPACITY, np.uint8)
+    stamp(layer, opacity, key)
+    return composite_u8(layer, rgb, opacity)
+
+
+def painter(
+    names: Sequence[str], colours: NDArray[np.uint8], show: str, legend: bool
+) -> Callable[[Rgb8, NDArray[np.uint8]], NDArray[np.uint8]]:
+    """What draws a picture (H, W, 3) and its classes (H, W) as they are to be shown.
+
+    Args:
+        names: of the classes.
+        colours: of the classes, (K, 3).
+        show: "overlay", "colours", or "index": the numbers themselves as a grey picture.
+        legend: whether an overlay and a colour map have one, of the classes that occur.
+    """
+
+    def draw(rgb: Rgb8, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if show == "index":
+            return classes
+        key, (height, width) = None, classes.shape
+        if legend:
+            counts = np.bincount(classes.ravel(), minlength=len(names)).tolist()
+            present = [number for number, count in enumerate(counts) if count > classes.size // 1000]
+            key = draw_legend([names[number] for number in present], colours[present], (height, width))
+        if show == "overlay":
+            return overlay(rgb, classes, colours, key)
+        layer, opacity = colours[classes], np.zeros(classes.shape, np.uint8)
+        stamp(layer, opacity, key)
+        return layer
+
+    return draw
+
+
+def stamp(layer: Rgb8, opacity: Alpha8, key: Rgba8 | None) -> None:
+    """Put a legend into the lower left corner, in place."""
+    if key is None or key.shape[0] > layer.shape[0] or key.shape[1] > layer.shape[1]:
+        return
+    there = slice(layer.shape[0] - key.shape[0], None), slice(0, key.shape[1])
+    layer[there], opacity[there] = key[..., :3], key[..., 3]
