@@ -99,10 +99,10 @@ def _formats() -> Iterator[str]:
 
 
 def _models() -> Iterator[str]:
-    from sinet.runtime.catalog import catalog, names, verified
+    from sinet.runtime.catalog import catalog, verified
 
-    for name in names():
-        for suffix, digest in catalog().models[name].sha256.items():
+    for name, row in catalog().models.items():
+        for suffix, digest in row.sha256.items():
             verified(name, suffix)
             yield f"{name}{suffix} is the one that was packaged (sha256 {digest[:12]}...)"
 

@@ -20,18 +20,17 @@ def measure_classes(request: "Request") -> int:
     from sinet.evaluation.classes import ClassAverages, Looker, Manner, open_set
     from sinet.media.places import open_place
     from sinet.pipeline.classes import ClassSegmenter
-    from sinet.runtime.catalog import class_model
+    from sinet.runtime.catalog import class_names
 
     if unfit := [name for name in UNFIT if getattr(request, name)]:
         option = {"names": "list"}.get(unfit[0], unfit[0].replace("_", "-"))
         raise click.UsageError(f"--{option} is for people alone; leave it out where --form names a set of classes.")
     begun = time.monotonic()
     segmenter = ClassSegmenter(
-        request.model or class_model(), spec=request.spec, engine=request.engine, threads=request.threads
+        request.model or class_names()[0], spec=request.spec, engine=request.engine, threads=request.threads
     )
     manner = Manner(request.scales, request.flip, request.tiles)
-    network = segmenter.spec.network
-    look = Looker(segmenter, manner, network.size_multiple if network else 32)
+    look = Looker(segmenter, manner)
     found = open_set(
         open_place(request.folder), request.form, request.split, segmenter.names, request.first, request.ignored
     )

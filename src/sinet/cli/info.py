@@ -8,7 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from sinet.core.architecture import Cost
-    from sinet.core.spec import ModelSpec
+    from sinet.core.spec import ModelSpec, OutputSpec
     from sinet.core.types import Size
 
 HELP = """Show what a model expects and what it costs.
@@ -68,10 +68,18 @@ def _print_spec(spec: "ModelSpec") -> None:
         ("input", f"{height}x{width} (height x width), {before.layout}, {before.colour_order}"),
         ("mean", ", ".join(f"{value:g}" for value in before.mean)),
         ("std", ", ".join(f"{value:g}" for value in before.std)),
-        ("output", f"{after.layout}, {after.activation}, person in channel {after.person_channel}"),
+        ("output", f"{after.layout}, {after.activation}, {_channels(after)}"),
     ]
+    if after.classes:
+        rows.append(("classes", ", ".join(f"{number} {name}" for number, name in enumerate(after.classes))))
     for label, value in rows:
         click.echo(f"{label:8} {value}")
+
+
+def _channels(output: "OutputSpec") -> str:
+    if output.classes:
+        return f"a channel for each of {len(output.classes)} classes"
+    return f"person in channel {output.person_channel}"
 
 
 def _print_costs(table: "list[Cost]", at: "Size") -> None:

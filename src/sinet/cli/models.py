@@ -7,7 +7,8 @@ import click
 
 HELP = """List the models in the package.
 
-The one marked * is used where none is asked for. NAME is what --model takes; 'sinet info NAME' says more of it.
+Those marked * are used where none is asked for, by cut and by segment. NAME is what --model takes; 'sinet info NAME' says
+more of it.
 """
 
 
@@ -15,9 +16,9 @@ The one marked * is used where none is asked for. NAME is what --model takes; 's
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
 def command(as_json: bool) -> int:
     """List; the help text is `HELP`."""
-    from sinet.runtime.catalog import names
+    from sinet.runtime.catalog import class_names, names
 
-    rows = [_row(name) for name in names()]
+    rows = [_row(name) for name in (*names(), *class_names())]
     if as_json:
         click.echo(json.dumps({"models": rows}, indent=1))
         return 0
@@ -35,14 +36,15 @@ def command(as_json: bool) -> int:
 
 def _row(name: str) -> dict[str, Any]:
     from sinet.core.architecture import cost_table
-    from sinet.runtime.catalog import catalog, model_path, names, packaged_spec
+    from sinet.runtime.catalog import catalog, class_names, model_path, names, packaged_spec
 
     spec = packaged_spec(name)
     artefact = model_path(name, ".safetensors")
     network = spec.network
     return {
         "name": name,
-        "default": name == names()[0],
+        "default": name in (names()[0], class_names()[0]),
+        "classes": list(spec.output.classes),
         "summary": catalog().models[name].summary,
         "licence": spec.licence,
         "origin": spec.origin,

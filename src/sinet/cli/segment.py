@@ -177,10 +177,10 @@ def _films(request: Request) -> int:
 def _open(request: Request) -> "ClassSegmenter":
     from sinet.cli.info import parse_size
     from sinet.pipeline.classes import ClassSegmenter
-    from sinet.runtime.catalog import class_model
+    from sinet.runtime.catalog import class_names
 
     return ClassSegmenter(
-        request.model or class_model(),
+        request.model or class_names()[0],
         spec=request.spec,
         engine=request.engine,
         threads=request.threads,

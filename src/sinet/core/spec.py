@@ -14,6 +14,8 @@ from sinet.core.records import LEFT_OUT, from_plain, to_plain
 from sinet.core.types import Size
 
 SPEC_KEY = "spec"
+PERSON_NAMES = ("person", "pedestrian")
+"""What a class of many is called that is a person."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,14 @@ class OutputSpec:
     activation: Literal["sigmoid", "softmax", "identity"]
     person_channel: int
     classes: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+
+
+def output_of(classes: tuple[str, ...] = ()) -> OutputSpec:
+    """How the answer of a network of ours is read: one logit of a person, or one of each class."""
+    if not classes:
+        return OutputSpec("nchw", "sigmoid", 0)
+    person = next((number for number, name in enumerate(classes) if name in PERSON_NAMES), -1)
+    return OutputSpec("nchw", "softmax", person, classes)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sinet.data.class_forms import FORMS
 from sinet.data.classes import ClassSet, open_indices
 from sinet.data.manifest import check_names
 from sinet.native.resize import resize_map, resize_rgb
-from sinet.pipeline.classes import ClassSegmenter
+from sinet.pipeline.classes import ClassSegmenter, rounded
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,10 @@ class Looker:
     Args:
         segmenter: the network.
         manner: how.
-        multiple: input sizes are rounded to multiples of this.
     """
 
-    def __init__(self, segmenter: ClassSegmenter, manner: Manner, multiple: int = 32) -> None:
-        self.segmenter, self.manner, self.multiple = segmenter, manner, multiple
+    def __init__(self, segmenter: ClassSegmenter, manner: Manner) -> None:
+        self.segmenter, self.manner = segmenter, manner
 
     def __call__(self, rgb: Rgb8) -> NDArray[np.uint8]:
         """(H, W, 3) to the classes' numbers (H, W) uint8."""
@@ -78,14 +77,11 @@ class Looker:
     def _probabilities(self, rgb: Rgb8, scale: float, size: Size) -> Iterator[Float]:
         """Each class's probability at the picture's size."""
         if not self.manner.tiles:
-            height, width = self.segmenter.preprocess.size
-            return (resize_map(plane, size) for plane in self._softmax(rgb, self._fit((height * scale, width * scale))))
+            height, width = self.segmenter.input_size(size)
+            looked = rounded((height * scale, width * scale), self.segmenter.multiple)
+            return (resize_map(plane, size) for plane in self._softmax(rgb, looked))
         scaled = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
         return (resize_map(plane, size) for plane in self._tiled(resize_rgb(rgb, scaled)))
-
-    def _fit(self, size: tuple[float, float]) -> Size:
-        height, width = (max(self.multiple, round(side / self.multiple) * self.multiple) for side in size)
-        return height, width
 
     def _softmax(self, rgb: Rgb8, size: Size) -> Float:
         """(K, h, w) at the answer's own size, for an input of `size`."""

@@ -5,6 +5,7 @@ classes = segmenter.map("street.jpg")  # (H, W) uint8
 areas(classes, segmenter.names)  # {"road": 0.31, ...}
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from sinet.runtime.engines import open_backend
 
 OPACITY = 140
 """Of the classes' colours over a picture, of 255."""
+SAME_SHAPE = 1.1
+"""A picture whose width over height differs by less than this factor from the spec's is stretched onto its size."""
 
 
 class ClassSegmenter:
@@ -37,8 +40,8 @@ class ClassSegmenter:
         spec: a JSON file with the spec, for a network that carries none.
         engine: which engine runs it; "auto" chooses by the file.
         threads: how many threads one run may use.
-        size: (height, width) of the network's input in place of its spec's; the engine of our own takes any multiple of
-            the network's own number.
+        size: (height, width) of the network's input. Without it, a picture of another shape than the spec's is given
+            an input of its own shape and about the spec's number of pixels, where the engine takes such.
 
     Attributes:
         names: of the classes, in the order of their numbers.
@@ -69,6 +72,7 @@ class ClassSegmenter:
         self.names = found.spec.output.classes
         self.colours = class_colours(self.names)
         before = found.spec.preprocess
+        self._fits = size is None and self.backend.free and found.spec.network is not None
         self.preprocess: PreprocessSpec = before if size is None else replace(before, size=size)
 
     @property
@@ -76,10 +80,24 @@ class ClassSegmenter:
         """What the network expects and how its answer is read."""
         return self.backend.spec
 
+    @property
+    def multiple(self) -> int:
+        """Both sides of an input must be multiples of this."""
+        network = self.spec.network
+        return 1 if network is None else network.size_multiple
+
+    def input_size(self, size: Size) -> Size:
+        """(height, width) of the input that a whole picture of `size` is stretched onto."""
+        usual = self.preprocess.size
+        if not self._fits or abs(math.log(size[0] / size[1] * usual[1] / usual[0])) < math.log(SAME_SHAPE):
+            return usual
+        height = math.sqrt(usual[0] * usual[1] * size[0] / size[1])
+        return rounded((height, height * size[1] / size[0]), self.multiple)
+
     def logits(self, rgb: Rgb8, size: Size | None = None) -> Logits:
-        """The network's answer for a whole picture (H, W, 3), stretched onto an input of `size` or the usual one."""
-        before = self.preprocess if size is None else replace(self.preprocess, size=size)
-        return self.backend.run(preprocess(rgb, before)[0])
+        """The network's answer for a whole picture (H, W, 3), stretched onto an input of `size`, or the usual one."""
+        size = size or self.input_size((rgb.shape[0], rgb.shape[1]))
+        return self.backend.run(preprocess(rgb, replace(self.preprocess, size=size))[0])
 
     def map(self, picture: ImageSource | Frame) -> NDArray[np.uint8]:
         """The likeliest class of every pixel.
@@ -98,8 +116,14 @@ class ClassSegmenter:
 
     def map_yuv(self, frame: Yuv420) -> NDArray[np.uint8]:
         """The same for a frame of a film."""
-        x, _ = preprocess_yuv(frame, self.preprocess)
+        x, _ = preprocess_yuv(frame, replace(self.preprocess, size=self.input_size(frame.size)))
         return class_map(self.backend.run(x), self.spec.output, frame.size, resize_map)
+
+
+def rounded(size: tuple[float, float], multiple: int) -> Size:
+    """The nearest size whose sides are multiples, at least one each."""
+    height, width = (max(multiple, round(side / multiple) * multiple) for side in size)
+    return height, width
 
 
 def areas(classes: NDArray[np.uint8], names: Sequence[str]) -> dict[str, float]:

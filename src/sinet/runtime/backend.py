@@ -16,10 +16,12 @@ class Backend(Protocol):
     Attributes:
         name: the engine and its version, for reports.
         spec: what the network expects and how to read its answer.
+        free: whether it takes inputs of other sizes than its spec's.
     """
 
     name: str
     spec: ModelSpec
+    free: bool
 
     def run(self, x: NetInput) -> Logits:
         """Run the network once.
@@ -37,6 +39,7 @@ class FakeBackend:
     spec: ModelSpec
     answer: Callable[[NetInput], Logits]
     name: str = "fake"
+    free: bool = False
 
     def run(self, x: NetInput) -> Logits:
         """Answer without a network."""

@@ -6,13 +6,13 @@ network as ONNX engines take it, with the same spec; `NAME.md` is its model card
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import cast
 
 from sinet.core.errors import ModelError
-from sinet.core.records import from_plain
+from sinet.core.records import LEFT_OUT, from_plain
 from sinet.core.spec import SPEC_KEY, ModelSpec, spec_from_json
 from sinet.runtime.backend import ModelFile
 from sinet.runtime.engines import ENGINES
@@ -29,11 +29,13 @@ class Row:
         summary: what it is for, in one line.
         source_sha256: of the checkpoint that the artefact was made from.
         sha256: file suffix -> sha256 of the packaged file.
+        classes: whether it tells many classes apart, and not a person from the background.
     """
 
     summary: str
     source_sha256: str
     sha256: dict[str, str]
+    classes: bool = field(default=False, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,14 @@ def catalog() -> Catalog:
 
 
 def names() -> list[str]:
-    """The packaged models' names, the default first."""
+    """The names of the packaged models that find a person, the default first."""
     default = catalog().default
-    return [default, *(name for name in catalog().models if name != default)]
+    return [default, *(name for name, row in catalog().models.items() if name != default and not row.classes)]
 
 
-def class_model() -> str:
-    """The packaged model of many classes that is used where none is asked for.
-
-    Raises:
-        ModelError: none is packaged.
-    """
-    for name in names():
-        if packaged_spec(name).output.classes:
-            return name
-    raise ModelError("no model of many classes is packaged; give the file of one: -m NETWORK.artefact.safetensors")
+def class_names() -> list[str]:
+    """The names of the packaged models of many classes; the first is used where none is asked for."""
+    return [name for name, row in catalog().models.items() if row.classes]
 
 
 def model_path(name: str, suffix: str) -> Path:
@@ -76,7 +71,9 @@ def model_path(name: str, suffix: str) -> Path:
         ModelError: no packaged model has this name.
     """
     if name not in catalog().models:
-        raise ModelError(f"no model is called {name!r}; the packaged ones are {', '.join(names())}, or give a file")
+        raise ModelError(
+            f"no model is called {name!r}; the packaged ones are {', '.join(catalog().models)}, or give a file"
+        )
     return MODELS_DIR / f"{name}{suffix}"
 
 
@@ -143,7 +140,7 @@ def find_model(model: str | Path, spec: str | Path | None = None, engine: str = 
         return ModelFile(verified(str(model), suffix), packaged_spec(str(model)))
     if not path.is_file():
         raise ModelError(
-            f"{model}: neither a packaged model ({', '.join(names())}) nor a file; check the name or the path"
+            f"{model}: neither a packaged model ({', '.join(catalog().models)}) nor a file; check the name or the path"
         )
     if spec is None:
         return ModelFile(path, embedded_spec(path))

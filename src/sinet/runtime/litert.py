@@ -19,7 +19,10 @@ class LiteRtBackend:
     Attributes:
         name: the engine and its version.
         spec: what the network expects and how to read its answer.
+        free: that it takes no other size.
     """
+
+    free = False
 
     def __init__(self, model: ModelFile, threads: int = 1) -> None:
         """Open the file and hold it against its spec.

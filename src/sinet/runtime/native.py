@@ -20,11 +20,14 @@ class NativeBackend:
     Attributes:
         name: the engine and the instruction set that it runs on.
         spec: what the network expects and how to read its answer.
+        free: that it takes other sizes.
 
     Raises:
         EngineError: the engine's library is missing or cannot be loaded.
         ModelError: the file is no such artefact, or its spec does not fit it.
     """
+
+    free = True
 
     def __init__(self, model: ModelFile, threads: int = 1, isa: int | None = None) -> None:
         try:

@@ -126,6 +126,9 @@ class OnnxBackend:
         height, width = model.spec.preprocess.size
         expected = (1, 3, height, width) if model.spec.preprocess.layout == "nchw" else (1, height, width, 3)
         actual = inputs[0].shape
+        self.free = not any(
+            isinstance(side, int) and side == e for side, e in zip(actual, expected, strict=False) if e > 3
+        )
         fits = len(actual) == 4 and all(not isinstance(a, int) or a == e for a, e in zip(actual, expected, strict=True))
         if not fits:
             raise ModelError(f"{model.path}: takes an input of shape {actual}, its spec says {list(expected)}")

@@ -39,6 +39,7 @@ class OpenVinoBackend:
     Attributes:
         name: the engine and its version.
         spec: what the network expects and how to read its answer.
+        free: whether it takes other sizes.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -59,6 +60,7 @@ class OpenVinoBackend:
             raise ModelError(f"{model.path}: not a network that OpenVINO can run ({reason}); check the file") from error
         self.name = f"openvino {openvino.__version__.split('-')[0]}"
         self.spec = model.spec
+        self.free = bool(self._network.input(0).partial_shape.is_dynamic)
         _check_ends(self._network, model)
         # One request runs at a time; those that are not in use wait here, and list operations are whole or not at all.
         self._idle: list[Any] = []
