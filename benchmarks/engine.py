@@ -53,7 +53,7 @@ class WithLinearHead(nn.Module):
         self.features, self.head = deepcopy(network), LinearHead(network.head.weight.detach()[0], size)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.head(self.features.fused(image))
+        return self.head(self.features.fused(image)[0])
 
 
 def export_forms(folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ray_process import Cluster, running
-from sinet.core.architecture import PORTRAIT, Branch, SINetConfig, SqueezeModule, Stage
+from sinet.core.architecture import CITYSCAPES, PORTRAIT, Branch, SINetConfig, SqueezeModule, Stage, with_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -86,6 +86,25 @@ FAMILY = {
     ),
     "wide": SINetConfig(
         2, 24, (stage(32, 2, (80, (3, 1), (3, 2))), stage(64, 8, (136, (3, 1), (5, 2)), (136, (7, 4), (3, 1))))
+    ),
+    "streets": CITYSCAPES,
+    "streets of two classes": with_classes(CITYSCAPES, 2),
+    "streets of eleven": with_classes(CITYSCAPES, 11),
+    "streets by a 3x3 head, corners aligned": dataclasses.replace(
+        with_classes(CITYSCAPES, 4), head="conv", aligned_corners=True
+    ),
+    "three stages with modules": SINetConfig(
+        4, 3, (stage(6, 1, (4, (3, 1), (5, 2))), stage(8, 5, (8, (5, 1), (3, 4))), stage(9, 2)), "conv"
+    ),
+    "two stages without modules": SINetConfig(3, 5, (stage(7, 2), stage(9, 3)), "transposed"),
+    "crossed kernels before a transposed head": dataclasses.replace(
+        PORTRAIT,
+        stages=(
+            stage(6, 1, (16, (3, 1), (3, 2))),
+            Stage(8, 2, (SqueezeModule(12, (Branch(7, 3, crossed=True), Branch(3, 1, crossed=True))),)),
+        ),
+        head="transposed",
+        aligned_corners=False,
     ),
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sinet.core.architecture import PORTRAIT  # noqa: E402
+from sinet.core.architecture import CITYSCAPES, PORTRAIT, with_classes  # noqa: E402
 from sinet.core.errors import ModelError  # noqa: E402
 from sinet.core.preprocess import preprocess  # noqa: E402
 from sinet.export.build import SOURCES  # noqa: E402
@@ -15,7 +15,7 @@ from sinet.export.deploy import deploy, turn  # noqa: E402
 from sinet.export.deployed import Act  # noqa: E402
 from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
-from sinet.nets.checkpoints import load_network  # noqa: E402
+from sinet.nets.checkpoints import load_network, load_published  # noqa: E402
 
 pytestmark = pytest.mark.torch
 TOLERANCE = 1e-4  # in probability; docs/adr/0008
@@ -84,6 +84,35 @@ def test_any_member_of_the_family_keeps_its_function(family_member, relu: bool, 
         assert difference(deploy(network)(x), network(x)) < 1e-9
 
 
+@pytest.mark.shared
+def test_the_authors_street_network_keeps_its_function(shared) -> None:
+    network = load_published(shared / "weights" / "official" / "sinet_cityscapes.pth", "cityscapes")
+    golden = np.load(shared / "golden" / "sinet_cityscapes_official.npz")
+    with torch.no_grad():
+        answer = deploy(network)(torch.from_numpy(golden["input_noise"])).numpy()
+    expected = golden["logits_noise"]
+    assert answer.shape == expected.shape == (1, 19, 128, 256)
+    assert np.abs(answer - expected).max() / np.abs(expected).max() < 1e-4
+    assert (answer.argmax(1) == expected.argmax(1)).mean() > 0.9999
+
+
+def test_a_crossed_branch_is_one_square_kernel(random_network) -> None:
+    deployed = deploy(random_network(1, CITYSCAPES))
+    for row, stage in zip(CITYSCAPES.stages, deployed.stages, strict=True):
+        for module, squeeze in zip(row.modules, stage.squeezes if row.modules else [], strict=True):
+            for branch, made in zip(module.branches, squeeze.branches, strict=True):
+                corner = made.depthwise.weight[:, 0, 0, 0]
+                assert made.depthwise.weight.shape[2:] == (branch.kernel, branch.kernel)
+                assert (corner == 0).all() == branch.crossed
+
+
+def test_a_stage_without_modules_joins_nothing_and_the_second_gate_has_signs_alone(random_network) -> None:
+    state = deploy(random_network(1, CITYSCAPES)).state_dict()
+    assert not [name for name in state if name.startswith("stages.0.") and ".down." not in name]
+    assert set(state["fine_gate.detail_scale"].flatten().tolist()) == {1.0, -1.0}
+    assert not [name for name in deploy(random_network(1)).state_dict() if name.startswith("fine_gate")]
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_the_blocked_form_keeps_its_function(seed: int, random_network) -> None:
     deployed = deploy(random_network(seed))
@@ -147,3 +176,6 @@ def test_the_blocked_form_is_for_one_map(random_network) -> None:
     network = deploy(random_network(0, dataclasses.replace(PORTRAIT, classes=3)))
     with pytest.raises(ModelError, match="answers with one map, this network has 3 classes"):
         blocked(network, (32, 32))
+    network = deploy(random_network(0, with_classes(CITYSCAPES, 2)))
+    with pytest.raises(ModelError, match="knows the portrait's form only"):
+        blocked(network, (128, 128))

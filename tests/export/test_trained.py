@@ -17,7 +17,7 @@ from sinet.nets.registry import NETWORKS, find_network  # noqa: E402
 from sinet.pipeline.segmenter import Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch
-OTHER_FORMS = [name for name, entry in NETWORKS.items() if entry.config is None and name != "fastscnn"]
+OTHER_FORMS = [name for name, entry in NETWORKS.items() if entry.config is None and entry.classes == 2]
 PREPROCESS = PreprocessSpec((64, 96), "nchw", "rgb", (110.0, 110.0, 110.0), (60.0, 60.0, 60.0))
 
 
@@ -33,7 +33,7 @@ def weights(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     return request.param, path
 
 
-@pytest.mark.parametrize("weights", [n for n in OTHER_FORMS if NETWORKS[n].classes == 2], indirect=True)
+@pytest.mark.parametrize("weights", OTHER_FORMS, indirect=True)
 def test_a_baseline_leaves_onnx_that_answers_like_torch(weights: tuple[str, Path]) -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     pytest.importorskip("onnxscript", reason="the extra export is not installed")

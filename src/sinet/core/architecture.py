@@ -123,7 +123,7 @@ class SINetConfig:
 
     @property
     def portrait_form(self) -> bool:
-        """Whether it differs from `PORTRAIT` by numbers only: the form that the engine and the exact rewrite know."""
+        """Whether it differs from `PORTRAIT` by numbers only: what the training engine and the blocked ONNX know."""
         branches = [branch for stage in self.stages for module in stage.modules for branch in module.branches]
         return (
             len(self.stages) == 2

@@ -99,12 +99,32 @@ class Stage(nn.Module):
         return features, self.act(self.join(torch.cat([down, features], 1)))
 
 
-class Gate(nn.Module):
-    """Information blocking, then scale and bias: s (coarse + detail (1 - confidence)) + b.
+class BareStage(nn.Module):
+    """Down and no more: a stage without modules."""
 
-    The confidence is the largest class's probability; for two classes 1 - confidence is 1 / (1 + e^|difference|). The
-    smaller of both differences is -|difference|, in operators that the smallest engines have.
+    def __init__(self, down: Down) -> None:
+        super().__init__()
+        self.down = down
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        down = self.down(x)
+        return down, down
+
+
+def doubt(coarse: Tensor) -> Tensor:
+    """1 - confidence, (1, 1, h, w), of logits (1, k, h, w); the confidence is the largest class's probability.
+
+    For two classes it is 1 / (1 + e^|difference|). The smaller of both differences is -|difference|, in operators that
+    the smallest engines have.
     """
+    if coarse.shape[1] == 2:
+        background, person = coarse[:, :1], coarse[:, 1:]
+        return torch.sigmoid(torch.minimum(person - background, background - person))
+    return 1 - coarse.softmax(1).amax(1, keepdim=True)
+
+
+class Gate(nn.Module):
+    """Information blocking, then scale and bias: s (coarse + detail (1 - confidence)) + b."""
 
     def __init__(self, project: nn.Conv2d, act: Act, detail_scale: Tensor, fused: Affine) -> None:
         super().__init__()
@@ -112,37 +132,76 @@ class Gate(nn.Module):
         self.detail_scale = nn.Parameter(detail_scale.reshape(1, -1, 1, 1))
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
-        if coarse.shape[1] == 2:
-            background, person = coarse[:, :1], coarse[:, 1:]
-            unsure = torch.sigmoid(torch.minimum(person - background, background - person))  # (1, 1, h, w)
-        else:
-            unsure = 1 - coarse.softmax(1).amax(1, keepdim=True)
-        return self.fused(coarse) + self.act(self.project(skip)) * (unsure * self.detail_scale)
+        return self.fused(coarse) + self.act(self.project(skip)) * (doubt(coarse) * self.detail_scale)
+
+
+class FineGate(nn.Module):
+    """Information blocking whose detail is the first stage's features as they are but for their signs."""
+
+    def __init__(self, detail_scale: Tensor) -> None:
+        super().__init__()
+        self.detail_scale = nn.Parameter(detail_scale.reshape(1, -1, 1, 1))
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        return coarse + skip * (doubt(coarse) * self.detail_scale)
 
 
 class DeployedSINet(nn.Module):
-    """The rewritten network. Its parameters, under these names, are the tensors of the artefact."""
+    """The rewritten network. Its parameters, under these names, are the tensors of the artefact.
+
+    Args:
+        config: the row that it was built from.
+        stem: convolution at stride 2 and activation.
+        stages: one `BareStage` for each stage without modules.
+        coarse: pointwise, to the classes, at the last stage's stride.
+        gate: the coarser one, at half that stride.
+        fine_gate: the one at stride 4, where there are three stages.
+        head: 3x3 after two more enlargements, or transposed 2x2 after one.
+    """
 
     def __init__(
         self,
         config: SINetConfig,
         stem: nn.Sequential,
-        stages: list[Stage],
+        stages: list[Stage | BareStage],
         coarse: nn.Conv2d,
         gate: Gate,
-        head: nn.Conv2d,
+        fine_gate: FineGate | None,
+        head: nn.Conv2d | nn.ConvTranspose2d,
     ) -> None:
         super().__init__()
         self.config = config
         self.stem, self.stages, self.coarse, self.gate, self.head = stem, nn.ModuleList(stages), coarse, gate, head
+        self.fine_gate = fine_gate
+
+    @property
+    def outputs(self) -> int:
+        """Maps that it answers with: 1 for two classes, else one of each class."""
+        return 1 if self.config.classes == 2 else self.config.classes
 
     def forward(self, image: Tensor) -> Tensor:
-        """(1, 3, h, w) standardised image -> (1, 1, h, w) logit of person against background, or one of each class."""
-        return self.head(upsample(upsample(self.fused(image), 2), 2))
+        """(1, 3, h, w) standardised image -> (1, outputs, h/s, w/s); s is `config.output_stride`.
 
-    def fused(self, image: Tensor) -> Tensor:
-        """Everything up to the gate: (1, 3, h, w) -> (1, classes, h/4, w/4)."""
+        With one output it is the logit of person against background, else each class has its own.
+        """
+        x, raw = self.fused(image)
+        x = self._double(x)
+        if self.fine_gate is not None:
+            x = self.fine_gate(x, raw)
+        return self.head(x if self.config.head == "transposed" else self._double(x))
+
+    def fused(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Everything up to the coarser gate.
+
+        Returns:
+            (1, classes, h/4, w/4), or h/8, w/8 with three stages; and the first stage's features, (1, c, h/4, w/4).
+        """
         check_size((int(image.shape[2]), int(image.shape[3])), self.config.size_multiple)
-        skip, x4 = self.stages[0](self.stem(image))
-        _, x8 = self.stages[1](x4)
-        return self.gate(upsample(self.coarse(x8), 2), skip)
+        x, skips = self.stem(image), list[Tensor]()
+        for stage in self.stages:
+            skip, x = stage(x)
+            skips.append(skip)
+        return self.gate(self._double(self.coarse(x)), skips[-2]), skips[0]
+
+    def _double(self, x: Tensor) -> Tensor:
+        return upsample(x, 2, aligned=self.config.aligned_corners)

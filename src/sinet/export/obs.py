@@ -101,8 +101,10 @@ def export_obs(model: str | Path, output: Path) -> Path:
         )
     found = find_model(model)
     network = load_artefact(found)
-    if network.head.out_channels != 1:
+    if network.outputs != 1:
         raise ModelError(f"{found.path}: the plugin takes two classes, this network has {network.config.classes}")
+    if not network.config.portrait_form:
+        raise ModelError(f"{found.path}: the plugin takes the portrait's form, and this network has another")
     onnx, _ = writer()
     spec = replace(found.spec, preprocess=FED, output=READ, network=None)
     form = blocked(network, FED.size) if output.suffix == ".onnx" else in_one_piece(network)

@@ -114,7 +114,7 @@ class Blocked(nn.Module):
         self.features, self.head = network, LinearHead(network.head.weight.detach()[0], size)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.head(self.features.fused(image))
+        return self.head(self.features.fused(image)[0])
 
 
 def enlarge_matrix(size: int) -> Tensor:
@@ -156,12 +156,17 @@ def blocked(network: DeployedSINet, size: Size) -> Blocked:
         size: (height, width) of the input, fixed from now on.
 
     Raises:
-        ModelError: the network answers with more than one map.
+        ModelError: the network answers with more than one map, or is not of the portrait's form.
     """
-    if network.head.out_channels != 1:
+    if network.outputs != 1:
         raise ModelError(
             f"the form for blocked layouts answers with one map, this network has {network.config.classes} classes; "
             "export it as sinet.export.deploy gives it"
+        )
+    if not network.config.portrait_form:
+        raise ModelError(
+            "the form for blocked layouts knows the portrait's form only, two stages, square kernels and a 3x3 head; "
+            "export the network as sinet.export.deploy gives it"
         )
     network = deepcopy(network)
     for stage in cast("list[Stage]", network.stages):
