@@ -10,10 +10,11 @@ torch = pytest.importorskip("torch")
 from sinet.core.architecture import CITYSCAPES, PORTRAIT, with_classes  # noqa: E402
 from sinet.core.errors import ModelError  # noqa: E402
 from sinet.core.preprocess import preprocess  # noqa: E402
+from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec  # noqa: E402
 from sinet.export.build import SOURCES  # noqa: E402
 from sinet.export.deploy import deploy, turn  # noqa: E402
 from sinet.export.deployed import Act  # noqa: E402
-from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix  # noqa: E402
+from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix, export_onnx  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
 from sinet.nets.checkpoints import load_network, load_published  # noqa: E402
 
@@ -82,6 +83,33 @@ def test_any_member_of_the_family_keeps_its_function(family_member, relu: bool, 
     x = torch.randn(1, 3, side, 2 * side, dtype=torch.float64)
     with torch.no_grad():
         assert difference(deploy(network)(x), network(x)) < 1e-9
+
+
+@pytest.mark.parametrize("free", [False, True], ids=["fixed size", "any size"])
+def test_the_onnx_file_of_a_street_network_answers_like_torch(free: bool, random_network, tmp_path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    pytest.importorskip("onnxscript", reason="the extra export is not installed")
+    first, second, last = CITYSCAPES.stages  # a module each of its stages, for the exporter takes a minute for all
+    stages = (
+        first,
+        dataclasses.replace(second, modules=second.modules[:2]),
+        dataclasses.replace(last, modules=last.modules[2:3]),
+    )
+    config = with_classes(dataclasses.replace(CITYSCAPES, stages=stages), 11)
+    network, side, path = random_network(3, config), config.size_multiple, tmp_path / "street.onnx"
+    preprocess_spec = PreprocessSpec((side, 2 * side), "nchw", "rgb", (0, 0, 0), (1, 1, 1))
+    spec = ModelSpec(
+        "street", preprocess_spec, OutputSpec("nchw", "softmax", -1, tuple("abcdefghijk")), "MIT", "chance"
+    )
+    export_onnx(deploy(network), spec, path, multiple=side if free else None)
+    session = onnxruntime.InferenceSession(path.read_bytes())
+    for rows, columns in [(1, 2), *([(1, 1), (3, 1), (4, 6)] if free else [])]:
+        x = torch.randn(1, 3, rows * side, columns * side, generator=torch.Generator().manual_seed(rows))
+        with torch.no_grad():
+            expected = network(x)
+        (answer,) = session.run(None, {"image": x.numpy()})
+        assert answer.shape == (1, 11, rows * side // 2, columns * side // 2)
+        assert difference(torch.from_numpy(answer), expected) < 1e-5
 
 
 @pytest.mark.shared

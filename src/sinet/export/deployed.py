@@ -196,7 +196,8 @@ class DeployedSINet(nn.Module):
         Returns:
             (1, classes, h/4, w/4), or h/8, w/8 with three stages; and the first stage's features, (1, c, h/4, w/4).
         """
-        check_size((int(image.shape[2]), int(image.shape[3])), self.config.size_multiple)
+        if not torch.compiler.is_exporting():  # a size that is left free there has no number to check
+            check_size((int(image.shape[2]), int(image.shape[3])), self.config.size_multiple)
         x, skips = self.stem(image), list[Tensor]()
         for stage in self.stages:
             skip, x = stage(x)

@@ -181,24 +181,35 @@ def blocked(network: DeployedSINet, size: Size) -> Blocked:
     return Blocked(network, size).eval()
 
 
-def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
-    """Write a network as an ONNX file of fixed input size with its spec in the metadata.
+def export_onnx(network: nn.Module, spec: ModelSpec, path: Path, *, multiple: int | None = None) -> None:
+    """Write a network as an ONNX file with its spec in the metadata.
 
     Args:
         network: takes (1, 3, h, w), answers with one tensor.
         spec: its spec; `spec.preprocess.size` fixes the size.
         path: the file to write; nothing stands there until it is whole.
+        multiple: leaves height and width free instead, as multiples of this: a deployed network's
+            `config.size_multiple`.
 
     Raises:
         MissingExtraError: the exporter's libraries are not installed.
         OutputError: the file cannot be written.
     """
     writer()
-    example = torch.zeros(1, 3, *spec.preprocess.size)
+    size, free = spec.preprocess.size, None
+    if multiple is not None:
+        size = 2 * multiple, 3 * multiple  # different, for what is equal here would be equal always
+        free = {"image": {axis: multiple * torch.export.Dim(name) for axis, name in ((2, "rows"), (3, "columns"))}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
-            network, (example,), dynamo=True, verbose=False, input_names=["image"], output_names=["logits"]
+            network,
+            (torch.zeros(1, 3, *size),),
+            dynamo=True,
+            verbose=False,
+            input_names=["image"],
+            output_names=["logits"],
+            dynamic_shapes=free,
         )
     assert program is not None
     save_onnx(program.model_proto, spec, path)
