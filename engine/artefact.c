@@ -311,9 +311,10 @@ int artefact_tensor(const struct artefact *artefact, const char *name, size_t co
 
 /* ---- the configuration ------------------------------------------------------------------------------------------ */
 
-/* A member of an object, and where it goes in the struct: a whole number from `low` to `high`, or, where `items` says
- * what its items are, a list of so many objects. All members must be there, and no other: a network with a property
- * that we do not know is a network that we cannot run. */
+/* A member of an object, and where it goes in the struct: a whole number from `low` to `high`; or, where `items` says
+ * what its items are, a list of so many objects; or true or false, or the first or the second of two `words`. No other
+ * member may be there: a network with a property that we do not know is a network that we cannot run. All must be there
+ * but those of the last two kinds, which are `low` where they are not. */
 struct field {
     const char *name;
     int low, high;
@@ -321,29 +322,34 @@ struct field {
     const struct field *items; /* ends with a null name */
     size_t item_bytes;
     size_t count_offset; /* where the length of the list goes, of a list of any length */
+    const char *words[2]; /* of true or false: the first is empty */
 };
 
 static const struct field BRANCH[] = {
-    {"kernel", 1, MAX_KERNEL, offsetof(struct branch_config, kernel), 0, 0, 0},
-    {"pool", 1, MAX_POOL, offsetof(struct branch_config, pool), 0, 0, 0},
+    {"kernel", 1, MAX_KERNEL, offsetof(struct branch_config, kernel), 0, 0, 0, {0}},
+    {"pool", 1, MAX_POOL, offsetof(struct branch_config, pool), 0, 0, 0, {0}},
+    {"crossed", 0, 1, offsetof(struct branch_config, crossed), 0, 0, 0, {"", ""}},
     {0},
 };
 static const struct field MODULE[] = {
-    {"width", 4, MAX_WIDTH, offsetof(struct module_config, width), 0, 0, 0},
-    {"branches", 2, 2, offsetof(struct module_config, branches), BRANCH, sizeof(struct branch_config), 0},
+    {"width", 4, MAX_WIDTH, offsetof(struct module_config, width), 0, 0, 0, {0}},
+    {"branches", 2, 2, offsetof(struct module_config, branches), BRANCH, sizeof(struct branch_config), 0, {0}},
     {0},
 };
 static const struct field STAGE[] = {
-    {"down", 2, MAX_WIDTH, offsetof(struct stage_config, down), 0, 0, 0},
-    {"reduction", 1, 2 * MAX_WIDTH, offsetof(struct stage_config, reduction), 0, 0, 0},
-    {"modules", 1, MAX_MODULES, offsetof(struct stage_config, module), MODULE, sizeof(struct module_config),
-     offsetof(struct stage_config, modules)},
+    {"down", 1, MAX_WIDTH, offsetof(struct stage_config, down), 0, 0, 0, {0}},
+    {"reduction", 1, 2 * MAX_WIDTH, offsetof(struct stage_config, reduction), 0, 0, 0, {0}},
+    {"modules", 0, MAX_MODULES, offsetof(struct stage_config, module), MODULE, sizeof(struct module_config),
+     offsetof(struct stage_config, modules), {0}},
     {0},
 };
 static const struct field NETWORK[] = {
-    {"classes", 2, MAX_CLASSES, offsetof(struct config, classes), 0, 0, 0},
-    {"stem", 1, MAX_WIDTH, offsetof(struct config, stem), 0, 0, 0},
-    {"stages", 2, 2, offsetof(struct config, stages), STAGE, sizeof(struct stage_config), 0},
+    {"classes", 2, MAX_CLASSES, offsetof(struct config, classes), 0, 0, 0, {0}},
+    {"stem", 1, MAX_WIDTH, offsetof(struct config, stem), 0, 0, 0, {0}},
+    {"stages", 2, MAX_STAGES, offsetof(struct config, stages), STAGE, sizeof(struct stage_config),
+     offsetof(struct config, stage_count), {0}},
+    {"head", 0, 1, offsetof(struct config, transposed), 0, 0, 0, {"conv", "transposed"}},
+    {"aligned_corners", 1, 1, offsetof(struct config, aligned), 0, 0, 0, {"", ""}},
     {0},
 };
 
@@ -361,10 +367,24 @@ static int list(struct text *t, const struct field *field, char *to) {
     return 1;
 }
 
+static int choice(struct text *t, const char *const *words, int *value) {
+    struct text body;
+    space(t);
+    *value = peek(t) == 't';
+    if (!*words[0]) return word(t, *value ? "true" : "false");
+    if (!string(t, &body)) return 0;
+    *value = equals(body, words[1]);
+    return *value || equals(body, words[0]);
+}
+
 static int object(struct text *t, const struct field *fields, char *to) {
     unsigned seen = 0, all = 0;
     int more;
     if (!accept(t, '{')) return 0;
+    for (int i = 0; fields[i].name; i++) {
+        if (fields[i].words[0]) *(int *)(to + fields[i].offset) = fields[i].low;
+        else all |= 1u << i;
+    }
     while ((more = another(t, '}', seen != 0)) == 1) {
         struct text name;
         uint64_t value;
@@ -375,30 +395,31 @@ static int object(struct text *t, const struct field *fields, char *to) {
         seen |= 1u << i;
         if (fields[i].items) {
             if (!list(t, &fields[i], to)) return 0;
+        } else if (fields[i].words[0]) {
+            if (!choice(t, fields[i].words, (int *)(to + fields[i].offset))) return 0;
         } else {
             if (!integer(t, fields[i].low, fields[i].high, &value)) return 0;
             *(int *)(to + fields[i].offset) = value;
         }
     }
-    for (int i = 0; fields[i].name; i++) all |= 1u << i;
-    return more == 0 && seen == all;
+    return more == 0 && (seen & all) == all;
 }
 
 /* What the ranges in the tables cannot say. */
 static int is_consistent(const struct config *config) {
     int channels = config->stem;
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < config->stage_count; s++) {
         const struct stage_config *stage = &config->stages[s];
-        if (stage->down % 2 != 0 || stage->reduction > channels) return 0;
+        if ((stage->modules && stage->down % 2 != 0) || stage->reduction > channels) return 0;
         for (int m = 0; m < stage->modules; m++) {
             const struct module_config *module = &stage->module[m];
             if (module->width % 4 != 0) return 0;
             for (int b = 0; b < 2; b++)
                 if (module->branches[b].kernel % 2 == 0) return 0;
         }
-        channels = stage->down + stage->module[stage->modules - 1].width;
+        channels = joined_of(stage);
     }
-    return 1;
+    return config->stage_count == 2 || features_of(&config->stages[0]) == config->classes;
 }
 
 /* Find a member that stands once in an object, and leave `found` at its value. */

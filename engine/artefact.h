@@ -11,16 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_MODULES = 32, MAX_WIDTH = 1024, MAX_KERNEL = 15, MAX_POOL = 16, MAX_CLASSES = 64 };
+enum { MAX_STAGES = 3, MAX_MODULES = 32, MAX_WIDTH = 1024, MAX_KERNEL = 15, MAX_POOL = 16, MAX_CLASSES = 64 };
 
 enum {
     MAX_HEADER = 1000000, /* as sinet.runtime.catalog */
     MAX_DEPTH = 32,       /* of nested values that mean nothing to us */
-    MAX_TENSORS = 2048,   /* the largest network within the limits above has some 870 */
+    MAX_TENSORS = 2048,   /* the largest network within the limits above has some 1,300 */
 };
 
 struct branch_config {
     int kernel, pool; /* kernel: odd */
+    int crossed;      /* its weights form a cross; they are stored as a square all the same */
 };
 
 struct module_config {
@@ -29,9 +30,9 @@ struct module_config {
 };
 
 struct stage_config {
-    int down;      /* output channels of the strided convolution; even */
+    int down;      /* output channels of the strided convolution; even where there are modules */
     int reduction; /* of its squeeze-and-excitation, at most its input channels; 1 means a single layer */
-    int modules;
+    int modules;   /* without any, nothing is joined after them either */
     struct module_config module[MAX_MODULES];
 };
 
@@ -39,8 +40,20 @@ struct stage_config {
 struct config {
     int classes;
     int stem;
-    struct stage_config stages[2];
+    int stage_count; /* 2 or 3; the first of three ends in `classes` channels */
+    struct stage_config stages[MAX_STAGES];
+    int transposed;  /* the head: a transposed 2x2 convolution, or an enlargement and a 3x3 one */
+    int aligned;     /* corners, in the decoder's enlargements */
 };
+
+/* Channels of a stage's features, and of what it hands on: the same beside what came in, where there are modules. */
+static inline int features_of(const struct stage_config *stage) {
+    return stage->modules ? stage->module[stage->modules - 1].width : stage->down;
+}
+
+static inline int joined_of(const struct stage_config *stage) {
+    return stage->modules ? stage->down + features_of(stage) : stage->down;
+}
 
 struct artefact {
     const unsigned char *header; /* JSON */

@@ -56,28 +56,32 @@ static const float *tensor(struct builder *b, const char *name, int count) {
     return values;
 }
 
-void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, const float *scale) {
+void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
+          const float *scale) {
     for (int first = 0; first < outputs; first += block) {
         if (first + block > outputs) block = REST;
         for (int i = 0; i < inputs; i++)
             for (int c = first; c < first + block; c++) {
-                float weight = c < outputs ? read_float(weights, (ptrdiff_t)c * inputs + i) : 0;
+                ptrdiff_t at = turned ? (ptrdiff_t)i * outputs + c : (ptrdiff_t)c * inputs + i;
+                float weight = c < outputs ? read_float(weights, at) : 0;
                 *packed++ = scale ? weight * scale[i] : weight;
             }
     }
 }
 
-/* Outputs [first, first + outputs) of the `total` of a convolution. One without biases gets zeros. */
+enum { BIASED = 1, TURNED = 2 }; /* without biases it gets zeros; turned: the weights are stored input by input */
+
+/* Outputs [first, first + outputs) of the `total` of a convolution. */
 static struct pointwise pointwise(struct builder *b, const char *name, int first, int outputs, int inputs, int total,
-                                  int biased) {
+                                  int kind) {
     int before = push(b, name);
     const unsigned char *weights = find(b, "weight", (size_t)total * (size_t)inputs);
-    const unsigned char *biases = biased ? find(b, "bias", (size_t)total) : NULL;
+    const unsigned char *biases = kind & BIASED ? find(b, "bias", (size_t)total) : NULL;
     cut(b, before);
     float *packed = take_floats(&b->arena, (ptrdiff_t)padded(outputs, b->block) * inputs);
     float *bias = take_floats(&b->arena, padded(outputs, b->block));
     if (weights && !b->error) {
-        pack(packed, b->block, weights + 4 * (ptrdiff_t)first * inputs, outputs, inputs, NULL);
+        pack(packed, b->block, weights + 4 * (ptrdiff_t)first * inputs, outputs, inputs, kind & TURNED, NULL);
         for (int c = 0; c < padded(outputs, b->block); c++) bias[c] = biases && c < outputs ? read_float(biases, first + c) : 0;
     }
     return (struct pointwise){inputs, outputs, packed, bias};
@@ -88,7 +92,7 @@ static void build_branch(struct builder *b, struct branch *branch, const struct 
     branch->pool = config->pool;
     branch->depthwise = (struct depthwise){half, kernel, tensor(b, "depthwise.weight", half * kernel * kernel),
                                            tensor(b, "depthwise.bias", half), tensor(b, "act.slope", half)};
-    branch->pointwise = pointwise(b, "pointwise.", 0, half, half, half, 1);
+    branch->pointwise = pointwise(b, "pointwise.", 0, half, half, half, BIASED);
 }
 
 static void build_module(struct builder *b, struct module *module, const struct module_config *config, int inputs) {
@@ -143,6 +147,7 @@ static int build_stage(struct builder *b, struct stage *stage, const struct stag
         cut(b, before);
         channels = config->module[i].width;
     }
+    if (!config->modules) return channels;
     channels += config->down;
     stage->join_scale = tensor(b, "join.scale", channels);
     stage->join_bias = tensor(b, "join.bias", channels);
@@ -150,29 +155,46 @@ static int build_stage(struct builder *b, struct stage *stage, const struct stag
     return channels;
 }
 
+static const float *constant(struct builder *b, int count, float value) {
+    float *values = take_floats(&b->arena, count);
+    for (int i = 0; b->artefact && i < count; i++) values[i] = value;
+    return values;
+}
+
+static void build_gates(struct builder *b, struct model *model, const struct config *config) {
+    int classes = config->classes, coarser = config->stage_count - 2;
+    struct gate *gate = &model->gates[0];
+    gate->stage = coarser;
+    gate->project = pointwise(b, "gate.project.", 0, classes, features_of(&config->stages[coarser]), classes, BIASED);
+    gate->slope = tensor(b, "gate.act.slope", classes);
+    gate->detail_scale = tensor(b, "gate.detail_scale", classes);
+    gate->scale = tensor(b, "gate.fused.scale", classes);
+    gate->bias = tensor(b, "gate.fused.bias", classes);
+    if (coarser == 0) return;
+    model->gates[1] = (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes),
+                                    .scale = constant(b, classes, 1), .bias = constant(b, classes, 0)};
+}
+
 static void build_weights(struct builder *b, struct model *model, const struct config *config) {
-    model->stem = pointwise(b, "stem.0.", 0, config->stem, 27, config->stem, 1);
+    model->stem = pointwise(b, "stem.0.", 0, config->stem, 27, config->stem, BIASED);
     model->stem_slope = tensor(b, "stem.1.slope", config->stem);
     int channels = config->stem;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < config->stage_count; i++) {
         int before = push_number(b, "stages.", i);
         channels = build_stage(b, &model->stages[i], &config->stages[i], channels);
         cut(b, before);
     }
-    const struct stage_config *first = &config->stages[0];
-    model->coarse = pointwise(b, "coarse.", 0, config->classes, channels, config->classes, 1);
-    model->project =
-        pointwise(b, "gate.project.", 0, config->classes, first->module[first->modules - 1].width, config->classes, 1);
-    model->project_slope = tensor(b, "gate.act.slope", config->classes);
-    model->detail_scale = tensor(b, "gate.detail_scale", config->classes);
-    model->fused_scale = tensor(b, "gate.fused.scale", config->classes);
-    model->fused_bias = tensor(b, "gate.fused.bias", config->classes);
-    model->head = tensor(b, "head.weight", model->outputs * config->classes * 9);
+    model->coarse = pointwise(b, "coarse.", 0, config->classes, channels, config->classes, BIASED);
+    build_gates(b, model, config);
+    if (config->transposed)
+        model->spread = pointwise(b, "head.", 0, 4 * model->outputs, config->classes, 4 * model->outputs, TURNED);
+    else
+        model->head = tensor(b, "head.weight", model->outputs * config->classes * 9);
 }
 
 static void add_step(struct model *model, enum step_kind kind, int stage, int module) {
     static const char kinds[][11] = {"stem",   "depthwise", "pointwise", "reduce", "branches",
-                                     "enlarge", "coarse",   "gate",      "head"};
+                                     "enlarge", "coarse",   "gate",      "fine gate", "head"};
     struct step *step = &model->step[model->steps++];
     struct builder name = {.length = 0};
     *step = (struct step){kind, stage, module, {0}};
@@ -193,7 +215,7 @@ static void add_step(struct model *model, enum step_kind kind, int stage, int mo
 static void list_steps(struct model *model) {
     model->steps = 0;
     add_step(model, STEM, -1, -1);
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < model->stage_count; s++) {
         add_step(model, DEPTHWISE, s, -1);
         add_step(model, DOWN, s, -1);
         for (int m = 0; m < model->stages[s].modules; m++) {
@@ -205,12 +227,13 @@ static void list_steps(struct model *model) {
     }
     add_step(model, COARSE, -1, -1);
     add_step(model, GATE, -1, -1);
+    if (model->gate_count == 2 && !model->transposed) add_step(model, FINE, -1, -1);
     add_step(model, HEAD, -1, -1);
 }
 
 static int size_multiple(const struct config *config) {
-    int multiple = 32;
-    for (int s = 0; s < 2; s++)
+    int multiple = 8 << config->stage_count; /* the coarsest map has 4 x 4 pixels at least */
+    for (int s = 0; s < config->stage_count; s++)
         for (int m = 0; m < config->stages[s].modules; m++)
             for (int i = 0; i < 2; i++)
                 multiple = lcm(multiple, (4 << s) * config->stages[s].module[m].branches[i].pool);
@@ -225,7 +248,12 @@ static int build(const struct artefact *artefact, const struct config *config, c
     model->kernels = kernels;
     model->classes = config->classes;
     model->outputs = config->classes == 2 ? 1 : config->classes;
+    model->output_stride = 1 << (config->stage_count - 2);
     model->multiple = size_multiple(config);
+    model->stage_count = config->stage_count;
+    model->gate_count = config->stage_count - 1;
+    model->aligned = config->aligned;
+    model->transposed = config->transposed;
     build_weights(&b, model, config);
     list_steps(model);
     if (bytes) *bytes = b.arena.used;

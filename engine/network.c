@@ -343,6 +343,11 @@ static float plane_mean(const float *plane, ptrdiff_t pixels) {
     return (float)(sum / (double)pixels);
 }
 
+/* What a stage's modules leave, or, without any, its down-sampling. */
+static const struct map *stage_features(const struct stage *stage, const struct stage_space *space) {
+    return module_output(stage, space, stage->modules - 1);
+}
+
 /* Channel `c` of a stage's joined output: what came in behind its down-sampling beside what its modules made of it. */
 static const float *join_part(const struct stage_space *space, const struct map *features, int c, int down) {
     return c < down ? space->down.data + c * space->down.plane : features->data + (c - down) * features->plane;
@@ -365,10 +370,12 @@ static void run_strided(const struct context *ctx, int s) {
         if (s > 0) {
             const struct stage *before = &ctx->model->stages[s - 1];
             const struct stage_space *there = &space->stages[s - 1];
-            float *joined = ctx->scratch + SLACK;
-            in = join_part(there, module_output(before, there, before->modules - 1), c, before->down.outputs);
-            join(before, c, in, joined, (ptrdiff_t)height * width);
-            in = joined;
+            in = join_part(there, stage_features(before, there), c, before->down.outputs);
+            if (before->modules) {
+                float *joined = ctx->scratch + SLACK;
+                join(before, c, in, joined, (ptrdiff_t)height * width);
+                in = joined;
+            }
         }
         float *plane = out->data + c * out->plane;
         stride_plane(in, width, ctx->model->stages[s].down.depthwise + 9 * c, plane, out->height, out->width);
@@ -384,8 +391,8 @@ static void run_down(const struct context *ctx, int s) {
     float *scale = ctx->scratch, *hidden = scale + down->inputs, *packed = hidden + down->inputs;
     run_dense(&down->excitation[0], here->mean, down->layers == 2 ? hidden : scale);
     if (down->layers == 2) run_dense(&down->excitation[1], hidden, scale);
-    pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, scale);
-    /* The number of outputs is even, so they fill whole blocks, and the biases serve as they are. */
+    pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, 0, scale);
+    /* Where the number of outputs is odd, one bias more is read: behind an odd number of floats there is room. */
     struct pointwise conv = {down->inputs, down->outputs, packed, down->bias};
     struct finish finish = {NULL, NULL, 0, down->slope};
     struct range rows = share(ctx, in->height / ROWS);
@@ -544,17 +551,24 @@ static void run_enlarge(const struct context *ctx, int s, int m) {
 }
 
 static void run_coarse(const struct context *ctx) {
-    const struct stage *stage = &ctx->model->stages[1];
-    const struct stage_space *here = &ctx->space->stages[1];
-    const struct map *features = module_output(stage, here, stage->modules - 1), *out = &ctx->space->coarse;
+    const struct stage *stage = &ctx->model->stages[ctx->model->stage_count - 1];
+    const struct stage_space *here = &ctx->space->stages[ctx->model->stage_count - 1];
+    const struct map *features = stage_features(stage, here), *out = &ctx->space->coarse;
     struct finish finish = {NULL, NULL, 0, NULL};
     ptrdiff_t unit = (ptrdiff_t)ROWS * out->width;
     struct range units = share(ctx, out->height / ROWS);
     for (ptrdiff_t pixel = units.begin * unit; pixel < units.end * unit; pixel += CHUNK) {
         ptrdiff_t pixels = units.end * unit - pixel < CHUNK ? units.end * unit - pixel : CHUNK;
-        for (int c = 0; c < ctx->model->coarse.inputs; c++)
-            join(stage, c, join_part(here, features, c, stage->down.outputs) + pixel, ctx->scratch + c * CHUNK, pixels);
-        run_pointwise(&ctx->model->coarse, ctx->scratch, CHUNK, out->data + pixel, out->plane, pixels, &finish);
+        const float *in = features->data + pixel;
+        ptrdiff_t plane = features->plane;
+        if (stage->modules) {
+            for (int c = 0; c < ctx->model->coarse.inputs; c++)
+                join(stage, c, join_part(here, features, c, stage->down.outputs) + pixel, ctx->scratch + c * CHUNK,
+                     pixels);
+            in = ctx->scratch;
+            plane = CHUNK;
+        }
+        run_pointwise(&ctx->model->coarse, in, plane, out->data + pixel, out->plane, pixels, &finish);
     }
 }
 
@@ -589,48 +603,65 @@ INLINE vf doubt(const float *logits, ptrdiff_t plane, int classes) {
     return (sum - vset(1)) / sum;
 }
 
-/* One row of an enlargement by two points along the columns and then across. */
-static void enlarge_row(const struct enlargement *e, int y, const float *plane, int row, float *scratch, float *out) {
-    const float *a = plane + (ptrdiff_t)e->down.first[y] * row;
-    const float *b = plane + (ptrdiff_t)least(e->down.first[y] + 1, e->down.from - 1) * row;
-    vf weight = vset(e->down.weight[y][0]), other = vset(e->down.weight[y][1]);
-    for (int x = 0; x < e->across.from; x += LANES)
-        vstore(scratch + x, vfma(vload(a + x), weight, vload(b + x) * other));
-    run_across(&e->across, scratch, 0, out, 0, 1);
+/* ROWS rows from y on of an enlargement by two points along the columns and then across, dense. */
+static void enlarge_band(const struct enlargement *e, int y, const float *plane, int row, float *scratch, float *out) {
+    int to = e->across.to, wide = (int)round_up(e->across.from, LANES);
+    int together = to % LANES ? 1 : ROWS; /* what runs over the end of a row must not meet the next one's begin */
+    for (int o = 0; o < ROWS; o++) {
+        int first = e->down.first[y + o];
+        const float *a = plane + (ptrdiff_t)first * row;
+        const float *b = plane + (ptrdiff_t)least(first + 1, e->down.from - 1) * row;
+        vf weight = vset(e->down.weight[y + o][0]), other = vset(e->down.weight[y + o][1]);
+        for (int x = 0; x < wide; x += LANES)
+            vstore(scratch + o * wide + x, vfma(vload(a + x), weight, vload(b + x) * other));
+    }
+    for (int o = 0; o < ROWS; o += together)
+        run_across(&e->across, scratch + o * wide, wide, out + (ptrdiff_t)o * to, to, together);
 }
 
-/* Information blocking: detail from the skip is let through where the coarse answer is in doubt. */
-static void run_gate(const struct context *ctx) {
+/* The same of all classes; their planes are `out_plane` apart. */
+static void enlarge_bands(const struct context *ctx, const struct enlargement *e, int y, const struct map *in,
+                          float *scratch, float *out, ptrdiff_t out_plane) {
+    for (int k = 0; k < ctx->model->classes; k++)
+        enlarge_band(e, y, in->data + k * in->plane, in->row, scratch, out + k * out_plane);
+}
+
+/* Information blocking: detail from the skip is let through where the coarse answer is in doubt. ROWS rows from y on. */
+static void gate_band(const struct context *ctx, int g, int y, float *out, ptrdiff_t out_plane, float *scratch) {
     const struct model *model = ctx->model;
     const struct workspace *space = ctx->space;
-    const struct stage_space *here = &space->stages[0];
-    const struct map *skip = module_output(&model->stages[0], here, model->stages[0].modules - 1);
-    const struct map *coarse = &space->coarse, *out = &space->gate;
-    struct finish finish = {NULL, NULL, 0, model->project_slope};
-    struct range units = share(ctx, out->height / ROWS);
-    int classes = model->classes, pixels = ROWS * out->width;
-    float *detail = ctx->scratch, *wide = detail + (ptrdiff_t)classes * pixels;
-    float *row = wide + (ptrdiff_t)classes * pixels + LANES;
-    for (int u = units.begin; u < units.end; u++) {
-        ptrdiff_t first = (ptrdiff_t)u * pixels;
-        run_pointwise(&model->project, skip->data + first, skip->plane, detail, pixels, pixels, &finish);
-        for (int k = 0; k < classes; k++)
-            for (int o = 0; o < ROWS; o++)
-                enlarge_row(&space->twice, u * ROWS + o, coarse->data + k * coarse->plane, coarse->row, row,
-                            wide + (ptrdiff_t)k * pixels + o * out->width);
-        for (int i = 0; i < pixels; i += LANES) {
-            vf open = doubt(wide + i, pixels, classes);
-            for (int k = 0; k < classes; k++) {
-                vf sum = vfma(vload(wide + (ptrdiff_t)k * pixels + i), vset(model->fused_scale[k]),
-                              vset(model->fused_bias[k]));
-                vf fine = vload(detail + (ptrdiff_t)k * pixels + i) * vset(model->detail_scale[k]);
-                vstore(out->data + k * out->plane + first + i, vfma(fine, open, sum));
-            }
+    const struct gate *gate = &model->gates[g];
+    const struct enlargement *e = &space->gated[g];
+    const struct map *skip = stage_features(&model->stages[gate->stage], &space->stages[gate->stage]);
+    int classes = model->classes, pixels = ROWS * e->across.to;
+    const float *detail = skip->data + (ptrdiff_t)y * e->across.to;
+    ptrdiff_t detail_plane = skip->plane;
+    float *wide = scratch + (ptrdiff_t)classes * pixels, *rows = wide + (ptrdiff_t)classes * pixels + LANES;
+    if (gate->slope) {
+        struct finish finish = {NULL, NULL, 0, gate->slope};
+        run_pointwise(&gate->project, detail, detail_plane, scratch, pixels, pixels, &finish);
+        detail = scratch;
+        detail_plane = pixels;
+    }
+    enlarge_bands(ctx, e, y, g ? &space->gates[0] : &space->coarse, rows, wide, pixels);
+    for (int i = 0; i < pixels; i += LANES) {
+        vf open = doubt(wide + i, pixels, classes);
+        for (int k = 0; k < classes; k++) {
+            vf sum = vfma(vload(wide + (ptrdiff_t)k * pixels + i), vset(gate->scale[k]), vset(gate->bias[k]));
+            vf fine = vload(detail + k * detail_plane + i) * vset(gate->detail_scale[k]);
+            vstore(out + k * out_plane + i, vfma(fine, open, sum));
         }
     }
 }
 
-/* The rows of the head's input, of all classes, enlarged fourfold: those across only in `wide`, both ways in `ring`. */
+static void run_gate(const struct context *ctx, int g) {
+    const struct map *out = &ctx->space->gates[g];
+    struct range units = share(ctx, out->height / ROWS);
+    for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS)
+        gate_band(ctx, g, y, out->data + (ptrdiff_t)y * out->width, out->plane, ctx->scratch);
+}
+
+/* The rows of the head's input, of all classes, enlarged: those across only in `wide`, both ways in `ring`. */
 struct head_rows {
     const struct enlargement *e;
     const struct map *in;
@@ -681,9 +712,9 @@ INLINE void add_head(const struct head_rows *h, int y, int k, int channels, int 
 static void head_band(const struct context *ctx, const struct head_rows *h, int y, float *logits) {
     const struct workspace *space = ctx->space;
     const float *weights = ctx->model->head;
-    struct borders borders = make_borders(3, space->width);
+    struct borders borders = make_borders(3, space->out_width);
     for (int o = 0; o < ctx->model->outputs; o++, weights += 9 * h->classes)
-        for (int x = 0; x < space->width; x += COLUMNS * LANES) {
+        for (int x = 0; x < space->out_width; x += COLUMNS * LANES) {
             vf sum[CHANNELS][ROWS][COLUMNS];
             int k = 0;
             for (int c = 0; c < CHANNELS; c++)
@@ -695,22 +726,57 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
                 for (int v = 0; v < COLUMNS; v++) {
                     vf logit = sum[0][r][v];
                     for (int c = 1; c < CHANNELS; c++) logit += sum[c][r][v];
-                    vstore(logits + ((ptrdiff_t)o * space->height + y + r) * space->width + x + v * LANES, logit);
+                    vstore(logits + ((ptrdiff_t)o * space->out_height + y + r) * space->out_width + x + v * LANES, logit);
                 }
         }
 }
 
 static void run_head(const struct context *ctx, float *logits) {
     const struct workspace *space = ctx->space;
-    struct range units = share(ctx, space->height / ROWS);
+    struct range units = share(ctx, space->out_height / ROWS);
     if (units.begin == units.end) return;
-    ptrdiff_t row = space->width + 2 * SLACK;
+    ptrdiff_t row = space->out_width + 2 * SLACK;
     int classes = ctx->model->classes, next = units.begin * ROWS - 1;
-    struct head_rows h = {&space->fourfold, &space->gate, classes, space->fourfold.down.first[most(next, 0)], row,
-                          ctx->scratch + SLACK, ctx->scratch + SLACK + classes * WIDE * row};
+    struct head_rows h = {&space->last, &space->gates[ctx->model->gate_count - 1], classes,
+                          space->last.down.first[most(next, 0)], row, ctx->scratch + SLACK,
+                          ctx->scratch + SLACK + classes * WIDE * row};
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
         for (; next <= y + ROWS; next++) head_row(&h, next);
         head_band(ctx, &h, y, logits);
+    }
+}
+
+/* Of `count` pixels of a row, whole vectors; `four` gets CHUNK floats for each of the four maps. */
+static void spread(const struct context *ctx, const float *in, ptrdiff_t in_plane, float *four, int count, float *out) {
+    const struct workspace *space = ctx->space;
+    struct finish finish = {NULL, NULL, 0, NULL};
+    run_pointwise(&ctx->model->spread, in, in_plane, four, CHUNK, count, &finish);
+    for (int m = 0; m < 2 * ctx->model->outputs; m++, four += 2 * CHUNK) {
+        float *to = out + ((ptrdiff_t)(m / 2) * space->out_height + m % 2) * space->out_width;
+        for (int i = 0; i < count; i += LANES) {
+            vf left = vload(four + i), right = vload(four + CHUNK + i);
+            vstore(to + 2 * i, vlow(left, right));
+            vstore(to + 2 * i + LANES, vhigh(left, right));
+        }
+    }
+}
+
+/* A transposed 2x2 convolution of stride 2: each pixel becomes two rows of two, so it is a pointwise one to four maps
+ * for each output, whose pixels are then put between each other. */
+static void run_transposed(const struct context *ctx, float *logits) {
+    const struct model *model = ctx->model;
+    const struct workspace *space = ctx->space;
+    struct range units = share(ctx, space->out_height / 2 / ROWS);
+    int width = space->out_width / 2, pixels = ROWS * width;
+    float *in = ctx->scratch, *four = in + (ptrdiff_t)model->classes * pixels + LANES;
+    float *rest = four + 4 * (ptrdiff_t)model->outputs * CHUNK;
+    for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
+        if (model->gate_count == 2) gate_band(ctx, 1, y, in, pixels, rest);
+        else enlarge_bands(ctx, &space->last, y, &space->gates[0], rest, in, pixels);
+        for (int r = 0; r < ROWS; r++)
+            for (int x = 0; x < width; x += CHUNK)
+                spread(ctx, in + r * width + x, pixels, four, least(CHUNK, width - x),
+                       logits + (ptrdiff_t)(y + r) * 2 * space->out_width + 2 * x);
     }
 }
 
@@ -727,8 +793,12 @@ static void run_step(const struct model *model, void *workspace, int step, int p
     case BRANCHES: run_branches(&ctx, s, m); break;
     case ENLARGE: run_enlarge(&ctx, s, m); break;
     case COARSE: run_coarse(&ctx); break;
-    case GATE: run_gate(&ctx); break;
-    case HEAD: run_head(&ctx, logits); break;
+    case GATE: run_gate(&ctx, 0); break;
+    case FINE: run_gate(&ctx, 1); break;
+    case HEAD:
+        if (model->transposed) run_transposed(&ctx, logits);
+        else run_head(&ctx, logits);
+        break;
     }
 }
 

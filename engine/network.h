@@ -58,7 +58,7 @@ struct dense {
 };
 
 struct down {
-    int inputs, outputs;    /* outputs: an even number */
+    int inputs, outputs;
     const float *depthwise; /* 9 for each channel */
     int layers;             /* of the excitation */
     struct dense excitation[2];
@@ -73,7 +73,15 @@ struct stage {
     const float *join_scale, *join_bias, *join_slope;
 };
 
-enum step_kind { STEM, DEPTHWISE, DOWN, REDUCE, BRANCHES, ENLARGE, COARSE, GATE, HEAD };
+/* Information blocking. The finer of two gates takes its stage's features as they are: nothing is projected, and its
+ * scale and bias are 1 and 0. */
+struct gate {
+    int stage; /* whose features are its detail */
+    struct pointwise project;
+    const float *slope, *detail_scale, *scale, *bias; /* slope: null where nothing is projected */
+};
+
+enum step_kind { STEM, DEPTHWISE, DOWN, REDUCE, BRANCHES, ENLARGE, COARSE, GATE, FINE, HEAD };
 
 struct step {
     enum step_kind kind;
@@ -81,17 +89,22 @@ struct step {
     char name[32];
 };
 
-enum { MAX_STEPS = 1 + 2 * (2 + 3 * MAX_MODULES) + 3 };
+enum { MAX_STEPS = 1 + MAX_STAGES * (2 + 3 * MAX_MODULES) + 4 };
 
 struct model {
     const struct kernels *kernels;
     int multiple, classes, outputs;
+    int output_stride;     /* input size / size of the answer */
     struct pointwise stem; /* 27 inputs: plane, row and column of the kernel */
     const float *stem_slope;
-    struct stage stages[2];
-    struct pointwise coarse, project;
-    const float *project_slope, *detail_scale, *fused_scale, *fused_bias;
-    const float *head; /* outputs x classes x 9 */
+    int stage_count, gate_count; /* a gate for each stage but the last */
+    struct stage stages[MAX_STAGES];
+    struct pointwise coarse;
+    struct gate gates[MAX_STAGES - 1]; /* the coarsest first */
+    int aligned;                       /* corners, where the decoder enlarges */
+    int transposed;                    /* the head */
+    const float *head;                 /* outputs x classes x 9; of a transposed head null */
+    struct pointwise spread;           /* a transposed head: 4 outputs, two rows of two, for each of the model's */
     int steps;
     struct step step[MAX_STEPS];
 };
@@ -103,7 +116,7 @@ struct map {
     int row, height, width;
 };
 
-/* Bilinear enlargement with aligned corners along one axis: output i is the sum of three inputs from first[i] on. */
+/* Bilinear enlargement along one axis: output i is the sum of three inputs from first[i] on. */
 struct points {
     int from, to;
     int *first;
@@ -135,12 +148,15 @@ struct stage_space {
 struct workspace {
     const struct model *model;
     int height, width, threads;
+    int out_height, out_width;
     _Alignas(64) int arrived;    /* threads that wait at the barrier */
     _Alignas(64) unsigned phase; /* barriers passed; begins again at 0 after 2^32 */
-    struct map stem, coarse, gate;
+    struct map stem, coarse, gates[MAX_STAGES - 1]; /* `gates`: without what goes straight into a transposed head */
     float *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
-    struct stage_space stages[2];
-    struct enlargement twice, fourfold; /* of the coarse answer; of the gate's, in two steps of two */
+    struct stage_space stages[MAX_STAGES];
+    struct enlargement gated[MAX_STAGES - 1]; /* by two, of what enters each gate */
+    struct enlargement last; /* of what the last gate leaves: by two, or in two steps of two; none between the second
+                                gate and a transposed head */
     float *zero;                        /* a row that stands for all rows outside a map */
     float *scratch;                     /* of thread 0; those of the others follow */
     ptrdiff_t scratch_floats;
@@ -203,9 +219,10 @@ int64_t model_size(const struct config *config, const struct kernels *kernels);
 int model_build(const struct artefact *artefact, const struct config *config, const struct kernels *kernels,
                 struct model *model);
 
-/* Bring rows of weights (float32, outputs x inputs, of any alignment) into the order of struct pointwise. `scale`, if
- * any, holds one factor for each input. */
-void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, const float *scale);
+/* Bring rows of weights (float32, outputs x inputs or, turned, inputs x outputs, of any alignment) into the order of
+ * struct pointwise. `scale`, if any, holds one factor for each input. */
+void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
+          const float *scale);
 
 /* For what is rare, plain: `rows` rows from y on of one channel of a depthwise convolution by a kernel of any size, and
  * one row of averages over pools of any size. */

@@ -122,6 +122,10 @@ int sinet_model_outputs(const void *model) {
     return model ? ((const struct model *)model)->outputs : SINET_ERROR_ARGUMENT;
 }
 
+int sinet_model_output_stride(const void *model) {
+    return model ? ((const struct model *)model)->output_stride : SINET_ERROR_ARGUMENT;
+}
+
 /* --- workspaces ------------------------------------------------------------------------------------------------- */
 
 int64_t sinet_workspace_size(const void *opened, int height, int width, int threads) {

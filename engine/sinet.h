@@ -48,12 +48,15 @@ SINET_API int sinet_model_open(const void *file, size_t length, int isa, void *m
 SINET_API int sinet_model_multiple(const void *model);
 /* Maps of logits that a run gives: 1 for two classes (person against background), else one per class. */
 SINET_API int sinet_model_outputs(const void *model);
+/* Input size / size of those maps: 1, or 2 for a network of three stages. */
+SINET_API int sinet_model_output_stride(const void *model);
 
 SINET_API int64_t sinet_workspace_size(const void *model, int height, int width, int threads);
 SINET_API int sinet_workspace_prepare(const void *model, int height, int width, int threads, void *workspace,
                                       size_t bytes);
 
-/* input: 3 planes of height x width, standardised as the artefact's spec says; logits: `outputs` such planes.
+/* input: 3 planes of height x width, standardised as the artefact's spec says; logits: `outputs` planes of
+ * height / s x width / s, where s is the model's output stride.
  * A workspace prepared for n threads is run by n threads that call sinet_run_part with part 0 to n - 1 at the same
  * time; each returns when all are done. sinet_run is sinet_run_part for a workspace of one thread. */
 SINET_API int sinet_run(const void *model, void *workspace, const float *input, float *logits);

@@ -146,6 +146,27 @@ INLINE vf vodd(vf a, vf b) {
 #endif
 }
 
+/* The 2 LANES values a[0], b[0], a[1], b[1], ...: the first half of them, and the second. */
+INLINE vf vlow(vf a, vf b) {
+#if LANES == 16
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#elif LANES == 8
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+    return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#endif
+}
+
+INLINE vf vhigh(vf a, vf b) {
+#if LANES == 16
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif LANES == 8
+    return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+    return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
 /* The values from one before b to one before its last: a's last, then b's but the last. */
 INLINE vf vafter(vf a, vf b) {
 #if LANES == 16

@@ -97,7 +97,30 @@ static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct
                                  (int[2]){height, width});
         }
     /* the excitation's two layers, and the weights that it has scaled */
-    need(&n->scratch, (ptrdiff_t)(2 + down->outputs) * down->inputs);
+    need(&n->scratch, (ptrdiff_t)(2 + round_up(down->outputs, REST)) * down->inputs);
+}
+
+/* What the decoder works on: the map that enters the first gate, and for each gate the one that leaves it, twice as
+ * large; then what is left to enlarge before the head. */
+static void layout_decoder(struct arena *arena, struct needs *n, int lanes, struct workspace *space) {
+    const struct model *model = space->model;
+    int classes = model->classes, height = space->height >> (model->stage_count + 1);
+    int width = space->width >> (model->stage_count + 1);
+    int straight = model->transposed && model->gate_count == 2; /* from the last gate into the head */
+    int ends[2] = {space->out_height >> model->transposed, space->out_width >> model->transposed};
+    space->coarse = take_map(arena, classes, height, width);
+    for (int g = 0; g < model->gate_count; g++, height *= 2, width *= 2) {
+        take_enlargement(arena, &space->gated[g], lanes, (int[2]){height, width}, (int[2]){2 * height, 2 * width});
+        if (g == 0 || !straight) space->gates[g] = take_map(arena, classes, 2 * height, 2 * width);
+    }
+    if (!straight) take_enlargement(arena, &space->last, lanes, (int[2]){height, width}, ends);
+    /* rows that are enlarged downwards only; what a gate lets through and what it makes that of */
+    ptrdiff_t band = (ptrdiff_t)ROWS * ends[1] + 2 * SLACK, gate = 2 * classes * (ROWS * (ptrdiff_t)width + SLACK);
+    need(&n->scratch, gate + band);
+    if (model->transposed)
+        need(&n->scratch, gate + band + classes * band + 4 * (ptrdiff_t)model->outputs * CHUNK);
+    else
+        need(&n->scratch, classes * (ptrdiff_t)(RING + WIDE) * (space->out_width + 2 * SLACK));
 }
 
 /* Divide the memory, or, without any, count what is needed. */
@@ -106,25 +129,22 @@ static int64_t layout(const struct model *model, int height, int width, int thre
     int lanes = model->kernels->shape.lanes;
     struct arena arena = {memory, 0};
     struct needs n = {0, 0, 0};
-    int classes = model->classes;
     take(&arena, sizeof *space);
     space->model = model;
     space->height = height;
     space->width = width;
+    space->out_height = height / model->output_stride;
+    space->out_width = width / model->output_stride;
     space->threads = threads;
     space->arrived = space->phase = 0;
     space->stem = take_map(&arena, model->stem.outputs, height / 2, width / 2);
-    for (int s = 0; s < 2; s++)
+    for (int s = 0; s < model->stage_count; s++)
         layout_stage(&arena, &n, lanes, &space->stages[s], &model->stages[s], height >> (s + 2), width >> (s + 2));
-    space->coarse = take_map(&arena, classes, height / 8, width / 8);
-    space->gate = take_map(&arena, classes, height / 4, width / 4);
-    take_enlargement(&arena, &space->twice, lanes, (int[2]){height / 8, width / 8}, (int[2]){height / 4, width / 4});
-    take_enlargement(&arena, &space->fourfold, lanes, (int[2]){height / 4, width / 4}, (int[2]){height, width});
-    need(&n.scratch, 27 * (ptrdiff_t)(width / 2 + SLACK));                          /* stem */
-    need(&n.scratch, (ptrdiff_t)(height / 4) * (width / 4) + 2 * SLACK);            /* a joined plane */
-    need(&n.scratch, (ptrdiff_t)model->coarse.inputs * CHUNK);                      /* coarse */
-    need(&n.scratch, classes * (ptrdiff_t)(2 * width + SLACK) + width / 8 + SLACK); /* gate */
-    need(&n.scratch, classes * (ptrdiff_t)(RING + WIDE) * (width + 2 * SLACK));     /* head */
+    layout_decoder(&arena, &n, lanes, space);
+    need(&n.scratch, 27 * (ptrdiff_t)(width / 2 + SLACK));               /* stem */
+    need(&n.scratch, (ptrdiff_t)(height / 4) * (width / 4) + 2 * SLACK); /* a joined plane */
+    need(&n.scratch, (ptrdiff_t)model->coarse.inputs * CHUNK);           /* coarse */
+    need(&n.scratch, 6 * (ptrdiff_t)width + 2 * (ptrdiff_t)height);      /* fill_enlargement */
     for (int i = 0; i < 2; i++) {
         space->pooled[i] = take_slack(&arena, n.pooled);
         space->small[i] = take_slack(&arena, n.small);
@@ -141,10 +161,16 @@ int64_t workspace_size(const struct model *model, int height, int width, int thr
     return layout(model, height, width, threads, &scratch, NULL);
 }
 
-static void fill_points(const struct points *points) {
-    float step = points->to > 1 ? (float)(points->from - 1) / (float)(points->to - 1) : 0;
+/* Corners are aligned, or, as torch has it otherwise, the edges of the first and the last pixel. */
+static void fill_points(const struct points *points, int aligned) {
+    float step = points->to > 1 ? (float)(points->from - 1) / (float)(points->to - 1) : 0, edge = 0;
+    if (!aligned) {
+        step = (float)points->from / (float)points->to;
+        edge = step / 2 - 0.5f;
+    }
     for (int i = 0; i < points->to; i++) {
-        float place = step * (float)i;
+        float place = step * (float)i + edge;
+        if (place < 0) place = 0;
         int first = least((int)place, points->from - 1);
         points->first[i] = first;
         points->weight[i][0] = 1 - (place - (float)first);
@@ -155,9 +181,9 @@ static void fill_points(const struct points *points) {
 
 /* From points that enlarge by two, those that do so twice; an output twice as far lies between two that reach over at
  * most three inputs. */
-static void fill_points_twice(const struct points *points, const struct points *half) {
+static void fill_points_twice(const struct points *points, const struct points *half, int aligned) {
     struct points again = {half->to, points->to, points->first, points->weight};
-    fill_points(&again);
+    fill_points(&again, aligned);
     for (int i = points->to - 1; i >= 0; i--) {
         int near = points->first[i], far = least(near + 1, half->to - 1), base = half->first[near];
         float a = points->weight[i][0], b = points->weight[i][1], sum[4] = {0, 0, 0, 0};
@@ -200,7 +226,7 @@ static void fill_across(struct across *across, const struct points *points, int 
 }
 
 /* Fill the tables of an enlargement; scratch: 4 floats for each output of the rows, 8 for each input. */
-static void fill_enlargement(struct enlargement *e, int times, int lanes, float *scratch) {
+static void fill_enlargement(struct enlargement *e, int times, int aligned, int lanes, float *scratch) {
     struct points *down = &e->down;
     for (int axis = 0; axis < 2; axis++) {
         struct points points = axis ? (struct points){e->across.from, e->across.to, NULL, NULL} : *down;
@@ -213,10 +239,10 @@ static void fill_enlargement(struct enlargement *e, int times, int lanes, float 
         half.first = (int *)scratch;
         half.weight = (float(*)[3])(scratch + half.to);
         if (times == 2) {
-            fill_points(&half);
-            fill_points_twice(&points, &half);
+            fill_points(&half, aligned);
+            fill_points_twice(&points, &half, aligned);
         } else {
-            fill_points(&points);
+            fill_points(&points, aligned);
         }
         if (axis) fill_across(&e->across, &points, lanes);
     }
@@ -237,12 +263,15 @@ void workspace_prepare(const struct model *model, int height, int width, int thr
     int lanes = model->kernels->shape.lanes;
     layout(model, height, width, threads, space, memory);
     for (ptrdiff_t i = -SLACK; i < width + 2 * SLACK; i++) space->zero[i] = 0;
-    for (int s = 0; s < 2; s++)
+    for (int s = 0; s < model->stage_count; s++) {
         for (int pool = 1; pool <= MAX_POOL; pool++)
             if (space->stages[s].enlarge[pool].down.to)
-                fill_enlargement(&space->stages[s].enlarge[pool], 1, lanes, space->scratch);
-    for (int s = 0; s < 2; s++) clear_surroundings(&space->stages[s], stage_width(&model->stages[s]) / 2);
-    fill_enlargement(&space->twice, 1, lanes, space->scratch);
-    fill_enlargement(&space->fourfold, 2, lanes, space->scratch);
+                fill_enlargement(&space->stages[s].enlarge[pool], 1, 1, lanes, space->scratch);
+        clear_surroundings(&space->stages[s], stage_width(&model->stages[s]) / 2);
+    }
+    for (int g = 0; g < model->gate_count; g++)
+        fill_enlargement(&space->gated[g], 1, model->aligned, lanes, space->scratch);
+    int times = 3 - model->gate_count - model->transposed;
+    if (times) fill_enlargement(&space->last, times, model->aligned, lanes, space->scratch);
 }
 

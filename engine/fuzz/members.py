@@ -19,9 +19,9 @@ from sinet.core.spec import SPEC_KEY, ModelSpec, OutputSpec, PreprocessSpec, spe
 Shape = tuple[int, ...]
 
 
-def squeeze(width: int, first: tuple[int, int], second: tuple[int, int]) -> SqueezeModule:
-    """A module from the (kernel, pool) of its branches."""
-    return SqueezeModule(width, (Branch(*first), Branch(*second)))
+def squeeze(width: int, first: tuple[int, int], second: tuple[int, int], *, crossed: bool = False) -> SqueezeModule:
+    """A module from the (kernel, pool) of its branches; the first may be crossed."""
+    return SqueezeModule(width, (Branch(*first, crossed), Branch(*second)))
 
 
 MEMBERS = {
@@ -42,6 +42,21 @@ MEMBERS = {
     "odd": SINetConfig(
         2, 5, (Stage(6, 5, (squeeze(20, (9, 1), (3, 3)),)), Stage(10, 4, (squeeze(28, (3, 5), (1, 1)),)))
     ),
+    "street": SINetConfig(
+        3,
+        2,
+        (
+            Stage(3, 1, ()),
+            Stage(4, 1, (squeeze(8, (3, 1), (5, 1), crossed=True), squeeze(8, (3, 1), (3, 2)))),
+            Stage(6, 2, (squeeze(12, (3, 4), (5, 1), crossed=True),)),
+        ),
+        "transposed",
+        aligned_corners=False,
+    ),
+    "three stages": SINetConfig(
+        4, 3, (Stage(2, 3, (squeeze(4, (3, 1), (1, 1)),)), Stage(4, 1, (squeeze(4, (5, 2), (3, 1)),)), Stage(5, 2, ()))
+    ),
+    "bare": SINetConfig(2, 1, (Stage(1, 1, ()), Stage(3, 1, ())), "transposed"),
 }
 
 
@@ -58,12 +73,15 @@ def _tensors(config: SINetConfig) -> Iterator[tuple[str, Shape]]:
     for number, stage in enumerate(config.stages):
         for name, shape in _stage(channels, stage):
             yield f"stages.{number}.{name}", shape
-        channels = stage.down + stage.modules[-1].width
+        channels = stage.joined
     yield from _pointwise("coarse", channels, classes)
-    yield from _pointwise("gate.project", config.stages[0].modules[-1].width, classes)
+    yield from _pointwise("gate.project", config.stages[-2].width, classes)
     for name in ("gate.act.slope", "gate.detail_scale", "gate.fused.scale", "gate.fused.bias"):
         yield name, (1, classes, 1, 1)
-    yield "head.weight", (1 if classes == 2 else classes, classes, 3, 3)
+    if len(config.stages) == 3:
+        yield "fine_gate.detail_scale", (1, classes, 1, 1)
+    outputs = 1 if classes == 2 else classes
+    yield "head.weight", (classes, outputs, 2, 2) if config.head == "transposed" else (outputs, classes, 3, 3)
 
 
 def _pointwise(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, Shape]]:
@@ -85,6 +103,8 @@ def _stage(channels: int, stage: Stage) -> Iterator[tuple[str, Shape]]:
         for name, shape in _module(channels, module):
             yield f"squeezes.{number}.{name}", shape
         channels = module.width
+    if not stage.modules:
+        return
     channels += stage.down
     for name in ("join.scale", "join.bias", "act.slope"):
         yield name, (1, channels, 1, 1)

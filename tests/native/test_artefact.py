@@ -13,6 +13,7 @@ import pytest
 from native.artefacts import CONFIG, FILE, TENSOR, Header, answer, pack, refusal, unpack
 from sinet.core.architecture import CITYSCAPES, SINetConfig, Stage
 from sinet.core.records import to_plain
+from sinet.native.network import Network
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +21,14 @@ def file(members: ModuleType) -> bytes:
     return members.artefact(members.MEMBERS["residual"])
 
 
-@pytest.mark.parametrize("name", ["smallest", "residual", "classes", "odd"])
+@pytest.mark.parametrize("name", ["smallest", "residual", "classes", "odd", "street", "three stages", "bare"])
 def test_every_small_member_opens_and_runs(members: ModuleType, name: str) -> None:
     config = members.MEMBERS[name]
+    network = Network(members.artefact(config))
+    assert network.output_stride == config.output_stride == len(config.stages) - 1
     logits = answer(members.artefact(config))
-    outputs = 1 if config.classes == 2 else config.classes
-    assert logits.shape[1] == outputs
+    side = network.multiple // network.output_stride
+    assert logits.shape == (1, 1 if config.classes == 2 else config.classes, side, side)
     assert np.isfinite(logits).all()
     assert np.ptp(logits) > 0
 
@@ -278,7 +281,6 @@ BAD_SPECS: dict[str, Callable[[Header], Header]] = {
     "an unknown property": network_edit("attention", to=True),
     "an unknown property of a branch": network_edit(*BRANCH, "dilation", to=2),
     "one stage": network_edit("stages", 1),
-    "no module": network_edit("stages", 1, "modules", to=[]),
     "one branch": network_edit(*BRANCH),
     "stages an object": network_edit("stages", to={}),
 }
@@ -294,7 +296,7 @@ def test_a_bad_spec_is_refused(file: bytes, name: str) -> None:
     assert refusal(pack(BAD_SPECS[name](header), data)) == CONFIG
 
 
-@pytest.mark.parametrize("count", [3, 33])
+@pytest.mark.parametrize("count", [4, 33])
 def test_too_many_items_are_refused(members: ModuleType, count: int) -> None:
     config: SINetConfig = members.MEMBERS["smallest"]
     header, data = unpack(members.artefact(config))
@@ -307,19 +309,63 @@ def test_too_many_items_are_refused(members: ModuleType, count: int) -> None:
     assert refusal(pack(network_edit(*BRANCH[:-1], to=[branch] * count)(header), data)) == CONFIG
 
 
-def test_the_street_networks_configuration_is_refused(file: bytes) -> None:
-    """The engine knows the portrait's form: two stages, square kernels."""
+NO_WORDS = [None, "", "Conv", "con", "convx", "transpose", True, 0, ["conv"], {}]
+NO_FLAGS = [None, "", "true", "false", 0, 1, [True], {}]
+
+
+@pytest.mark.parametrize("name", ["residual", "street"])
+def test_another_head_or_another_truth_is_refused(members: ModuleType, name: str) -> None:
+    header, data = unpack(members.artefact(members.MEMBERS[name]))
+    for bad in NO_WORDS:
+        assert refusal(pack(network_edit("head", to=bad)(header), data)) == CONFIG, bad
+    for bad in NO_FLAGS:
+        assert refusal(pack(network_edit("aligned_corners", to=bad)(header), data)) == CONFIG, bad
+        branch = ("stages", 1, *BRANCH[2:])
+        assert refusal(pack(network_edit(*branch, "crossed", to=bad)(header), data)) == CONFIG, bad
+    text = json.dumps(header)
+    for cut in ("tru", "truex", "TRUE", "fals"):
+        broken = text.replace('\\"network\\":{', f'\\"network\\":{{\\"aligned_corners\\":{cut},')
+        assert broken != text
+        assert refusal(pack(broken, data)) == CONFIG
+
+
+def test_what_is_left_out_may_be_written(file: bytes) -> None:
+    """The portrait's own values, and whether a kernel's weights form a cross, change nothing."""
     header, data = unpack(file)
-    assert refusal(pack(spec_edit(lambda spec: {**spec, "network": to_plain(CITYSCAPES)})(header), data)) == CONFIG
-    for key, to in {"head": "transposed", "aligned_corners": False}.items():
-        assert refusal(pack(network_edit(key, to=to)(header), data)) == CONFIG
-    assert refusal(pack(network_edit(*BRANCH, "crossed", to=True)(header), data)) == CONFIG
+    for key, same in {"head": "conv", "aligned_corners": True}.items():
+        np.testing.assert_array_equal(answer(pack(network_edit(key, to=same)(header), data)), answer(file))
+    for crossed in (True, False):
+        edited = network_edit(*BRANCH, "crossed", to=crossed)(header)
+        np.testing.assert_array_equal(answer(pack(edited, data)), answer(file))
+    assert not np.array_equal(answer(pack(network_edit("aligned_corners", to=False)(header), data)), answer(file))
+
+
+def test_another_form_than_its_tensors_is_refused(members: ModuleType, file: bytes) -> None:
+    header, data = unpack(file)
+    assert refusal(pack(spec_edit(lambda spec: {**spec, "network": to_plain(CITYSCAPES)})(header), data)) == TENSOR
+    assert refusal(pack(network_edit("head", to="transposed")(header), data)) == TENSOR
+    assert refusal(pack(network_edit("stages", 1, "modules", to=[])(header), data)) == TENSOR
+    header, data = unpack(members.artefact(members.MEMBERS["street"]))
+    assert refusal(pack(network_edit("head")(header), data)) == TENSOR
+    assert refusal(pack(network_edit("stages", 2)(header), data)) == TENSOR
+    assert refusal(pack(network_edit("stages", 2, "modules", to=[])(header), data)) == TENSOR
+    without = {("x" if name == "fine_gate.detail_scale" else name): entry for name, entry in header.items()}
+    assert refusal(pack(without, data)) == TENSOR
+
+
+def test_three_stages_must_fit_their_classes(members: ModuleType) -> None:
+    header, data = unpack(members.artefact(members.MEMBERS["street"]))
+    for path, bad in [(("classes",), 4), (("stages", 0, "down"), 4), (("stages", 1, "down"), 5)]:
+        assert refusal(pack(network_edit(*path, to=bad)(header), data)) == CONFIG, path
+    module = to_plain(members.squeeze(4, (3, 1), (3, 1)))
+    assert refusal(pack(network_edit("stages", 0, "modules", to=[module])(header), data)) == CONFIG
 
 
 def test_the_most_modules_run(members: ModuleType) -> None:
     module = members.squeeze(4, (3, 1), (1, 2))
-    logits = answer(members.artefact(SINetConfig(2, 2, (Stage(4, 1, (module,) * 32), Stage(4, 1, (module,) * 32)))))
-    assert np.isfinite(logits).all()
+    stage = Stage(4, 1, (module,) * 32)
+    for config in (SINetConfig(2, 2, (stage, stage)), SINetConfig(4, 2, (stage, stage, stage))):
+        assert np.isfinite(answer(members.artefact(config))).all()
 
 
 def test_a_configuration_that_its_tensors_do_not_fit_is_refused(file: bytes) -> None:

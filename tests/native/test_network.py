@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from native.inputs import PICTURES, TOLERANCE, probability
+from sinet.core.architecture import CITYSCAPES
 from sinet.core.errors import EngineError, ShapeError
 from sinet.core.preprocess import preprocess
 from sinet.native import network as network_module
@@ -118,6 +119,44 @@ def test_a_run_shared_by_threads_agrees_bit_for_bit(threads: int, isa: int, monk
     alone, shared = packaged("portrait-official", isa=isa), packaged("portrait-official", isa=isa, threads=threads)
     for size in [(32, 32), (32, 96), (160, 32), (224, 224)]:
         np.testing.assert_array_equal(shared.run(noise(size)), alone.run(noise(size)))
+
+
+@pytest.mark.parametrize("member", ["street", "three stages", "bare"])
+@pytest.mark.parametrize("isa", ISAS)
+def test_other_forms_shared_by_threads_agree_bit_for_bit(
+    member: str, isa: int, members: ModuleType, monkeypatch
+) -> None:
+    monkeypatch.setattr(network_module, "usable_cores", lambda: 3)
+    file = members.artefact(members.MEMBERS[member])
+    alone, shared = Network(file, isa=isa), Network(file, isa=isa, threads=3)
+    for rows, columns in [(1, 1), (1, 3), (3, 2)]:
+        x = noise((rows * alone.multiple, columns * alone.multiple))
+        np.testing.assert_array_equal(shared.run(x), alone.run(x))
+
+
+@pytest.mark.torch
+@pytest.mark.shared
+def test_it_is_the_authors_street_network(shared, tmp_path) -> None:
+    pytest.importorskip("torch")
+    from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec
+    from sinet.export.artefact import save_artefact
+    from sinet.export.deploy import deploy
+    from sinet.nets.checkpoints import load_published
+
+    trained = load_published(shared / "weights" / "official" / "sinet_cityscapes.pth", "cityscapes")
+    golden = np.load(shared / "golden" / "sinet_cityscapes_official.npz")
+    preprocess = PreprocessSpec((256, 512), "nchw", "rgb", (0, 0, 0), (1, 1, 1))
+    spec = ModelSpec("street", preprocess, OutputSpec("nchw", "softmax", 11), "MIT", "the authors", CITYSCAPES)
+    path = tmp_path / "street.safetensors"
+    save_artefact(deploy(trained), spec, path)
+    expected = golden["logits_noise"]
+    for isa in ISAS:
+        network = Network(path.read_bytes(), isa=isa)
+        assert (network.multiple, network.outputs, network.output_stride) == (128, 19, 2)
+        answer = network.run(golden["input_noise"])
+        assert answer.shape == expected.shape
+        assert np.abs(answer - expected).max() / np.abs(expected).max() < 1e-5
+        assert (answer.argmax(1) == expected.argmax(1)).mean() > 0.9999
 
 
 def test_no_more_threads_than_cores(monkeypatch) -> None:
@@ -226,7 +265,8 @@ def test_workspaces_are_used_again_and_bounded(monkeypatch) -> None:
 
 
 def test_the_steps_in_order_are_the_run(members: ModuleType) -> None:
-    networks = [packaged("portrait-official"), Network(members.artefact(members.MEMBERS["residual"]))]
+    small = [Network(members.artefact(members.MEMBERS[name])) for name in ("residual", "street", "three stages")]
+    networks = [packaged("portrait-official"), *small]
     for network in networks:
         x = noise((2 * network.multiple, network.multiple))
         steps, logits = network.steps(x)
@@ -248,7 +288,7 @@ def test_a_network_outlives_its_file(members: ModuleType) -> None:
     np.testing.assert_array_equal(whole.run(x), expected)
 
 
-@pytest.mark.parametrize("member", ["smallest", "classes", "odd"])
+@pytest.mark.parametrize("member", ["smallest", "classes", "odd", "street", "three stages", "bare"])
 @pytest.mark.parametrize("isa", ISAS)
 def test_small_members_agree_between_instruction_sets(member: str, isa: int, members: ModuleType) -> None:
     file = members.artefact(members.MEMBERS[member], seed=2)

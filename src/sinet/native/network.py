@@ -27,6 +27,7 @@ _model_size = declare("sinet_model_size", POINTER, c_size_t, c_int, result=c_int
 _model_open = declare("sinet_model_open", POINTER, c_size_t, c_int, POINTER, c_size_t)
 _model_multiple = declare("sinet_model_multiple", POINTER)
 _model_outputs = declare("sinet_model_outputs", POINTER)
+_model_output_stride = declare("sinet_model_output_stride", POINTER)
 _workspace_size = declare("sinet_workspace_size", POINTER, c_int, c_int, c_int, result=c_int64)
 _workspace_prepare = declare("sinet_workspace_prepare", POINTER, c_int, c_int, c_int, POINTER, c_size_t)
 _run = declare("sinet_run", POINTER, POINTER, POINTER, POINTER)
@@ -74,8 +75,10 @@ class Network:
 
     Attributes:
         isa: name of the instruction set.
-        multiple: both sides of an input must be multiples of this: of 32, and of what the network's pools ask for.
+        multiple: both sides of an input must be multiples of this: of 32, or 64 with three stages, and of what the
+            network's pools ask for.
         outputs: maps of logits that a run gives: 1 for two classes, person against background, else one per class.
+        output_stride: input size / size of those maps.
 
     Raises:
         EngineError: the library cannot be loaded, or the bytes are no artefact that it can run.
@@ -94,6 +97,7 @@ class Network:
         self.isa = instruction_sets()[chosen]
         self.multiple = int(_model_multiple(pointer(self._model)))
         self.outputs = int(_model_outputs(pointer(self._model)))
+        self.output_stride = int(_model_output_stride(pointer(self._model)))
 
     def run(self, x: NetInput) -> Logits:
         """Run the network once.
@@ -102,13 +106,13 @@ class Network:
             x: (1, 3, h, w) float32, standardised as the artefact's spec says; h and w multiples of `multiple`.
 
         Returns:
-            (1, outputs, h, w) float32 logits, unbounded, in memory of their own.
+            (1, outputs, h/s, w/s) float32 logits, unbounded, in memory of their own; s is `output_stride`.
 
         Raises:
             ShapeError: an input of another shape or dtype.
         """
         x, size = self._checked(x)
-        logits = np.empty((1, self.outputs, *size), np.float32)
+        logits = np.empty(self._answer_shape(size), np.float32)
         workspace = self._take(size)
         workspace.run(pointer(x), pointer(logits))  # a workspace whose run was interrupted is not used again
         self._give_back(workspace)
@@ -122,10 +126,10 @@ class Network:
 
         Returns:
             Name of each step -> what computes it, on one thread, in the order in which they must be called; and the
-            logits, (1, outputs, h, w) float32, that the last step writes.
+            logits, as from `run`, that the last step writes.
         """
         x, size = self._checked(x)
-        workspace, logits = Workspace(self._model, size, 1), np.zeros((1, self.outputs, *size), np.float32)
+        workspace, logits = Workspace(self._model, size, 1), np.zeros(self._answer_shape(size), np.float32)
         model, memory, source, target = workspace.model, workspace.memory, pointer(x), pointer(logits)
 
         def compute(step: int) -> Callable[[], None]:
@@ -142,6 +146,9 @@ class Network:
         size = x.shape[2], x.shape[3]
         check_size(size, self.multiple)
         return np.ascontiguousarray(x), size
+
+    def _answer_shape(self, size: Size) -> tuple[int, int, int, int]:
+        return 1, self.outputs, size[0] // self.output_stride, size[1] // self.output_stride
 
     def _take(self, size: Size) -> Workspace:
         for ticket in reversed(list(self._idle)):
