@@ -9,7 +9,7 @@ import pytest
 from sinet.__main__ import run
 from sinet.cli import doctor
 from sinet.runtime import catalog as packaged
-from sinet.runtime.catalog import names
+from sinet.runtime.catalog import class_names, names
 
 
 def heard(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
@@ -20,19 +20,19 @@ def heard(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) 
 
 def test_models_are_listed_and_one_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     words = heard(capsys, "models")
-    assert [line.split()[1] for line in words.splitlines() if line.startswith("*")] == [names()[0]]
+    assert [line.split()[1] for line in words.splitlines() if line.startswith("*")] == [names()[0], class_names()[0]]
     assert all(name in words for name in names())
     assert words.count("86,910 parameters") == 3
 
 
 def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(heard(capsys, "models", "--json"))["models"]
-    assert [row["name"] for row in rows] == names()
-    assert [row["default"] for row in rows] == [True, False, False]
+    assert [row["name"] for row in rows] == [*names(), *class_names()]
+    assert [row["default"] for row in rows] == [True, False, False, True]
     for row in rows:
         content = Path(row["path"]).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (row["file_bytes"], row["sha256"])
-        assert row["params"] == 86_910
+        assert row["params"] == (119_418 if row["classes"] else 86_910)
         assert row["licence"]
         assert row["name"] in Path(row["card"]).read_text(encoding="utf-8")
         assert row["origin"]

@@ -6,12 +6,23 @@ import pytest
 from sinet.core.errors import ModelError, SpecError
 from sinet.core.spec import spec_to_json
 from sinet.runtime import catalog as catalog_module
-from sinet.runtime.catalog import artefact_spec, catalog, find_model, model_path, names, packaged_spec, verified
+from sinet.runtime.catalog import (
+    artefact_spec,
+    catalog,
+    class_names,
+    find_model,
+    model_path,
+    names,
+    packaged_spec,
+    verified,
+)
 
 
 def test_the_default_comes_first_and_every_row_has_its_files() -> None:
     assert names()[0] == catalog().default == "portrait-13"
     assert set(names()) == {"portrait-13", "portrait-official", "portrait-wide"}
+    assert class_names() == ["cityscapes"]
+    assert set(catalog().models) == {*names(), *class_names()}
     for name, row in catalog().models.items():
         assert set(row.sha256) == {".safetensors", ".onnx"}
         for suffix in row.sha256:

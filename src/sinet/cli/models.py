@@ -7,7 +7,7 @@ import click
 
 HELP = """List the models in the package.
 
-Those marked * are used where none is asked for, by cut and by segment. NAME is what --model takes; 'sinet info NAME' says
+Those marked * are used where none is asked for, by cut and by segment. NAME is what --model takes; sinet info NAME says
 more of it.
 """
 

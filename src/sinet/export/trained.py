@@ -51,8 +51,8 @@ def export_trained(
     entry, name = find_network(network) if isinstance(network, str) else network, weights.stem
     if entry.classes != (len(classes) or 2):
         raise ModelError(
-            f"{weights}: {entry.title} tells {entry.classes} classes apart, and {len(classes) or 'no'} are named; name "
-            "them all, or none of a person and the background"
+            f"{weights}: {entry.title} tells {entry.classes} classes apart, and {len(classes) or 'none'} are named; "
+            "name them all, or none of a person and the background"
         )
     trained = load_weights(weights, entry)
     output = output_of(classes)
