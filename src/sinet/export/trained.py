@@ -18,10 +18,27 @@ from sinet.runtime.backend import ModelFile
 from sinet.runtime.engines import open_backend
 
 TOLERANCE = 1e-4
-"""Between torch and a float32 engine, in alpha: docs/adr/0008."""
+"""Between torch and a float32 engine, in alpha: docs/adr/0008. Of many classes, in logits as parts of the largest."""
+PEOPLE = ("person", "pedestrian")
+"""The classes that are a person, whichever set names them."""
 
 
-def export_trained(weights: Path, network: str, preprocess: PreprocessSpec, licence: str, origin: str) -> Path:
+def leaves_artefact(network: str, classes: tuple[str, ...] = ()) -> bool:
+    """Whether a run of this network leaves an artefact, and no ONNX file.
+
+    Two named classes have none: an artefact of two answers with one map, the logit of the second against the first.
+    """
+    return find_network(network).config is not None and len(classes) != 2
+
+
+def export_trained(
+    weights: Path,
+    network: str,
+    preprocess: PreprocessSpec,
+    licence: str,
+    origin: str,
+    classes: tuple[str, ...] = (),
+) -> Path:
     """Make a trained network ready for `sinet cut`, `eval` and `bench`.
 
     Args:
@@ -30,30 +47,29 @@ def export_trained(weights: Path, network: str, preprocess: PreprocessSpec, lice
         preprocess: what it was shown in training.
         licence: for the spec.
         origin: for the spec.
+        classes: the names of what it tells apart; none where that is a person and the background.
 
     Returns:
-        `NAME.artefact.safetensors` beside the weights where the network has an artefact, else `NAME.onnx`, compared
-        with torch.
+        `NAME.artefact.safetensors` beside the weights where `leaves_artefact`, else `NAME.onnx`, compared with torch.
 
     Raises:
-        ModelError: not that network's weights, a network of more classes than a person and the background, or the
-            ONNX file answers differently.
+        ModelError: not that network's weights, more classes than a person and the background without their names, a
+            network that is not known for so many, or the ONNX file answers differently.
         MissingExtraError: ONNX is wanted, and what writes or runs it is not installed.
         OutputError: the file cannot be written.
     """
-    entry, name = find_network(network), weights.stem
-    if entry.classes != 2:
-        raise ModelError(
-            f"{weights}: {entry.title} tells {entry.classes} classes apart and the running half cuts out a person; "
-            "use it from torch: sinet.nets.checkpoints.load_network"
-        )
-    trained = load_weights(weights, network)
-    if entry.config is not None:
-        spec = ModelSpec(name, preprocess, OutputSpec("nchw", "sigmoid", 0), licence, origin, entry.config)
+    entry, name = find_network(network, len(classes) or None), weights.stem
+    if not classes and entry.classes != 2:
+        raise ModelError(f"{weights}: {entry.title} tells {entry.classes} classes apart; give their names")
+    trained = load_weights(weights, entry)
+    person = next((number for number, title in enumerate(classes) if title in PEOPLE), -1)
+    many = OutputSpec("nchw", "softmax", person, classes)
+    if leaves_artefact(network, classes):
+        output = many if classes else OutputSpec("nchw", "sigmoid", 0)
         path = weights.with_name(f"{name}.artefact.safetensors")
-        save_artefact(deploy(trained), spec, path)
+        save_artefact(deploy(trained), ModelSpec(name, preprocess, output, licence, origin, entry.config), path)
         return path
-    spec = ModelSpec(name, preprocess, OutputSpec("nchw", "softmax", 1), licence, origin)
+    spec = ModelSpec(name, preprocess, many if classes else OutputSpec("nchw", "softmax", 1), licence, origin)
     path = weights.with_name(f"{name}.onnx")
     export_onnx(trained, spec, path)
     check_parity(trained, spec, path)
@@ -65,19 +81,25 @@ def check_parity(network: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Compare an ONNX file with the network that it was made from, on one input of noise.
 
     Args:
-        network: takes (1, 3, h, w), answers with the logits (1, 2, h, w).
-        spec: of the file.
+        network: takes (1, 3, h, w), answers with the logits (1, k, h/s, w/s).
+        spec: of the file; k is 2, or as many as it names classes.
         path: the file.
 
     Raises:
-        ModelError: they differ by more than `TOLERANCE` somewhere in alpha.
+        ModelError: they differ by more than `TOLERANCE` somewhere in alpha; of named classes, by more than this part of
+            the largest logit.
         MissingExtraError: ONNX Runtime is not installed.
     """
     x = np.random.default_rng(0).standard_normal((1, 3, *spec.preprocess.size), np.float32)
-    expected = network(torch.from_numpy(x)).softmax(1)[0, 1].numpy()
-    answer = person_probability(open_backend(ModelFile(path, spec)).run(x), spec.output)
-    if not (difference := float(np.abs(answer - expected).max())) <= TOLERANCE:
+    logits, answer = network(torch.from_numpy(x)), open_backend(ModelFile(path, spec)).run(x)
+    if spec.output.classes:
+        unit, scale = "of the largest logit", float(logits.abs().max())
+        difference = float(np.abs(answer - logits.numpy()).max()) / scale
+    else:
+        unit = "in alpha"
+        difference = float(np.abs(person_probability(answer, spec.output) - logits.softmax(1)[0, 1].numpy()).max())
+    if not difference <= TOLERANCE:
         raise ModelError(
-            f"{path}: differs from the trained network by {difference:.2g} in alpha, where {TOLERANCE:g} is allowed; "
+            f"{path}: differs from the trained network by {difference:.2g} {unit}, where {TOLERANCE:g} is allowed; "
             "use the weights beside it, and tell us which versions of torch and onnxruntime these are"
         )

@@ -65,6 +65,7 @@ NETWORKS = {
         "the street SINet",
         partial(SINet, CITYSCAPES),
         CITYSCAPES.size_multiple,
+        CITYSCAPES,
         rename=rename_street,
         classes=CITYSCAPES.classes,
         output_stride=CITYSCAPES.output_stride,
