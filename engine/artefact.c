@@ -317,39 +317,39 @@ int artefact_tensor(const struct artefact *artefact, const char *name, size_t co
  * but those of the last two kinds, which are `low` where they are not. */
 struct field {
     const char *name;
-    int low, high;
-    size_t offset;
-    const struct field *items; /* ends with a null name */
-    size_t item_bytes;
-    size_t count_offset; /* where the length of the list goes, of a list of any length */
-    const char *words[2]; /* of true or false: the first is empty */
+    int low, high, offset;
+    int item_bytes, count_offset; /* of an item, and where the length of the list goes, if it may be of any */
+    const struct field *items;    /* ends with a null name */
+    const char *const *words;     /* of true or false: empty */
 };
 
+static const char *const HEADS[] = {"conv", "transposed"}, *const TRUTHS[] = {"", ""};
+
 static const struct field BRANCH[] = {
-    {"kernel", 1, MAX_KERNEL, offsetof(struct branch_config, kernel), 0, 0, 0, {0}},
-    {"pool", 1, MAX_POOL, offsetof(struct branch_config, pool), 0, 0, 0, {0}},
-    {"crossed", 0, 1, offsetof(struct branch_config, crossed), 0, 0, 0, {"", ""}},
+    {"kernel", 1, MAX_KERNEL, offsetof(struct branch_config, kernel), 0, 0, 0, 0},
+    {"pool", 1, MAX_POOL, offsetof(struct branch_config, pool), 0, 0, 0, 0},
+    {"crossed", 0, 0, offsetof(struct branch_config, crossed), 0, 0, 0, TRUTHS},
     {0},
 };
 static const struct field MODULE[] = {
-    {"width", 4, MAX_WIDTH, offsetof(struct module_config, width), 0, 0, 0, {0}},
-    {"branches", 2, 2, offsetof(struct module_config, branches), BRANCH, sizeof(struct branch_config), 0, {0}},
+    {"width", 4, MAX_WIDTH, offsetof(struct module_config, width), 0, 0, 0, 0},
+    {"branches", 2, 2, offsetof(struct module_config, branches), sizeof(struct branch_config), 0, BRANCH, 0},
     {0},
 };
 static const struct field STAGE[] = {
-    {"down", 1, MAX_WIDTH, offsetof(struct stage_config, down), 0, 0, 0, {0}},
-    {"reduction", 1, 2 * MAX_WIDTH, offsetof(struct stage_config, reduction), 0, 0, 0, {0}},
-    {"modules", 0, MAX_MODULES, offsetof(struct stage_config, module), MODULE, sizeof(struct module_config),
-     offsetof(struct stage_config, modules), {0}},
+    {"down", 1, MAX_WIDTH, offsetof(struct stage_config, down), 0, 0, 0, 0},
+    {"reduction", 1, 2 * MAX_WIDTH, offsetof(struct stage_config, reduction), 0, 0, 0, 0},
+    {"modules", 0, MAX_MODULES, offsetof(struct stage_config, module), sizeof(struct module_config),
+     offsetof(struct stage_config, modules), MODULE, 0},
     {0},
 };
 static const struct field NETWORK[] = {
-    {"classes", 2, MAX_CLASSES, offsetof(struct config, classes), 0, 0, 0, {0}},
-    {"stem", 1, MAX_WIDTH, offsetof(struct config, stem), 0, 0, 0, {0}},
-    {"stages", 2, MAX_STAGES, offsetof(struct config, stages), STAGE, sizeof(struct stage_config),
-     offsetof(struct config, stage_count), {0}},
-    {"head", 0, 1, offsetof(struct config, transposed), 0, 0, 0, {"conv", "transposed"}},
-    {"aligned_corners", 1, 1, offsetof(struct config, aligned), 0, 0, 0, {"", ""}},
+    {"classes", 2, MAX_CLASSES, offsetof(struct config, classes), 0, 0, 0, 0},
+    {"stem", 1, MAX_WIDTH, offsetof(struct config, stem), 0, 0, 0, 0},
+    {"stages", 2, MAX_STAGES, offsetof(struct config, stages), sizeof(struct stage_config),
+     offsetof(struct config, stage_count), STAGE, 0},
+    {"head", 0, 0, offsetof(struct config, transposed), 0, 0, 0, HEADS},
+    {"aligned_corners", 1, 0, offsetof(struct config, aligned), 0, 0, 0, TRUTHS},
     {0},
 };
 
@@ -367,7 +367,7 @@ static int list(struct text *t, const struct field *field, char *to) {
     return 1;
 }
 
-static int choice(struct text *t, const char *const *words, int *value) {
+static int choice(struct text *t, const char *const *words, uint64_t *value) {
     struct text body;
     space(t);
     *value = peek(t) == 't';
@@ -378,29 +378,27 @@ static int choice(struct text *t, const char *const *words, int *value) {
 }
 
 static int object(struct text *t, const struct field *fields, char *to) {
-    unsigned seen = 0, all = 0;
+    unsigned seen = 0, all = 0, bit = 1;
     int more;
     if (!accept(t, '{')) return 0;
-    for (int i = 0; fields[i].name; i++) {
-        if (fields[i].words[0]) *(int *)(to + fields[i].offset) = fields[i].low;
-        else all |= 1u << i;
+    for (const struct field *f = fields; f->name; f++, bit <<= 1) {
+        if (f->words) *(int *)(to + f->offset) = f->low;
+        else all |= bit;
     }
     while ((more = another(t, '}', seen != 0)) == 1) {
         struct text name;
-        uint64_t value;
-        int i = 0;
+        uint64_t value = 0;
+        const struct field *f = fields;
         if (!key(t, &name)) return 0;
-        while (fields[i].name && !equals(name, fields[i].name)) i++;
-        if (!fields[i].name || (seen & 1u << i)) return 0;
-        seen |= 1u << i;
-        if (fields[i].items) {
-            if (!list(t, &fields[i], to)) return 0;
-        } else if (fields[i].words[0]) {
-            if (!choice(t, fields[i].words, (int *)(to + fields[i].offset))) return 0;
-        } else {
-            if (!integer(t, fields[i].low, fields[i].high, &value)) return 0;
-            *(int *)(to + fields[i].offset) = value;
+        for (bit = 1; f->name && !equals(name, f->name); f++) bit <<= 1;
+        if (!f->name || (seen & bit)) return 0;
+        seen |= bit;
+        if (f->items) {
+            if (!list(t, f, to)) return 0;
+            continue;
         }
+        if (!(f->words ? choice(t, f->words, &value) : integer(t, f->low, f->high, &value))) return 0;
+        *(int *)(to + f->offset) = value;
     }
     return more == 0 && (seen & all) == all;
 }

@@ -49,11 +49,17 @@ static float read_float(const unsigned char *data, ptrdiff_t index) {
     return value;
 }
 
-static const float *tensor(struct builder *b, const char *name, int count) {
-    const unsigned char *data = find(b, name, (size_t)count);
-    float *values = take_floats(&b->arena, count);
-    for (int i = 0; data && i < count; i++) values[i] = read_float(data, i);
+/* Rows of `count` values, each filled up with zeros to `room`. */
+static const float *padded_rows(struct builder *b, const char *name, int rows, int count, int room) {
+    const unsigned char *data = find(b, name, (size_t)rows * (size_t)count);
+    float *values = take_floats(&b->arena, (int64_t)rows * room);
+    for (int r = 0, i = 0; data && r < rows; r++)
+        for (int k = 0; k < room; k++, i++) values[i] = k < count ? read_float(data, (ptrdiff_t)r * count + k) : 0;
     return values;
+}
+
+static const float *tensor(struct builder *b, const char *name, int count) {
+    return padded_rows(b, name, 1, count, count);
 }
 
 void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
@@ -155,12 +161,6 @@ static int build_stage(struct builder *b, struct stage *stage, const struct stag
     return channels;
 }
 
-static const float *constant(struct builder *b, int count, float value) {
-    float *values = take_floats(&b->arena, count);
-    for (int i = 0; b->artefact && i < count; i++) values[i] = value;
-    return values;
-}
-
 static void build_gates(struct builder *b, struct model *model, const struct config *config) {
     int classes = config->classes, coarser = config->stage_count - 2;
     struct gate *gate = &model->gates[0];
@@ -171,8 +171,10 @@ static void build_gates(struct builder *b, struct model *model, const struct con
     gate->scale = tensor(b, "gate.fused.scale", classes);
     gate->bias = tensor(b, "gate.fused.bias", classes);
     if (coarser == 0) return;
-    model->gates[1] = (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes),
-                                    .scale = constant(b, classes, 1), .bias = constant(b, classes, 0)};
+    float *plain = take_floats(&b->arena, 2 * classes);
+    for (int k = 0; b->artefact && k < 2 * classes; k++) plain[k] = k < classes;
+    model->gates[1] =
+        (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes), .scale = plain, .bias = plain + classes};
 }
 
 static void build_weights(struct builder *b, struct model *model, const struct config *config) {
@@ -189,7 +191,7 @@ static void build_weights(struct builder *b, struct model *model, const struct c
     if (config->transposed)
         model->spread = pointwise(b, "head.", 0, 4 * model->outputs, config->classes, 4 * model->outputs, TURNED);
     else
-        model->head = tensor(b, "head.weight", model->outputs * config->classes * 9);
+        model->head = padded_rows(b, "head.weight", model->outputs, 9 * config->classes, 9 * head_classes(config->classes));
 }
 
 static void add_step(struct model *model, enum step_kind kind, int stage, int module) {

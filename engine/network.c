@@ -592,15 +592,12 @@ INLINE vf vexp(vf x) {
 
 /* 1 - the largest probability of the classes, from their logits in planes. */
 INLINE vf doubt(const float *logits, ptrdiff_t plane, int classes) {
-    vf first = vload(logits), second = vload(logits + plane);
-    if (classes == 2) {
-        vf odds = vexp(-vabs(first - second));
-        return odds / (odds + vset(1));
-    }
-    vf largest = vmax(first, second), sum = vset(0);
+    vf first = vload(logits), second = vload(logits + plane), largest = vmax(first, second), sum = vset(0);
+    vf one = vset(classes > 2), rest = vset(classes == 2); /* of two, the sum leaves the largest out: it is exact */
     for (int k = 2; k < classes; k++) largest = vmax(largest, vload(logits + k * plane));
-    for (int k = 0; k < classes; k++) sum += vexp(vload(logits + k * plane) - largest);
-    return (sum - vset(1)) / sum;
+    for (int k = classes == 2; k < classes; k++)
+        sum += vexp(classes == 2 ? -vabs(first - second) : vload(logits + k * plane) - largest);
+    return (sum - one) / (sum + rest);
 }
 
 /* ROWS rows from y on of an enlargement by two points along the columns and then across, dense. */
@@ -699,13 +696,13 @@ static void head_row(struct head_rows *h, int y) {
     }
 }
 
-/* What classes [k, k + channels) add to ROWS rows from y on. */
-INLINE void add_head(const struct head_rows *h, int y, int k, int channels, int x, const float *weights,
+/* What classes [k, k + CHANNELS) add to ROWS rows from y on. */
+INLINE void add_head(const struct head_rows *h, int y, int k, int x, const float *weights,
                      const struct borders *borders, vf sum[CHANNELS][ROWS][COLUMNS]) {
     const float *rows[ROWS + 2];
     UNROLL
     for (int r = 0; r < ROWS + 2; r++) rows[r] = ring_row(h, k, y + r - 1);
-    depthwise_tile(3, channels, COLUMNS, rows, RING * h->row, x, h->e->across.to, weights, borders, sum);
+    depthwise_tile(3, CHANNELS, COLUMNS, rows, RING * h->row, x, h->e->across.to, weights, borders, sum);
 }
 
 /* The 3x3 convolution of ROWS rows from y on. */
@@ -713,15 +710,13 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
     const struct workspace *space = ctx->space;
     const float *weights = ctx->model->head;
     struct borders borders = make_borders(3, space->out_width);
-    for (int o = 0; o < ctx->model->outputs; o++, weights += 9 * h->classes)
+    for (int o = 0; o < ctx->model->outputs; o++, weights += 9 * head_classes(h->classes))
         for (int x = 0; x < space->out_width; x += COLUMNS * LANES) {
             vf sum[CHANNELS][ROWS][COLUMNS];
-            int k = 0;
             for (int c = 0; c < CHANNELS; c++)
                 for (int r = 0; r < ROWS; r++)
                     for (int v = 0; v < COLUMNS; v++) sum[c][r][v] = vset(0);
-            for (; k + CHANNELS <= h->classes; k += CHANNELS) add_head(h, y, k, CHANNELS, x, weights + 9 * k, &borders, sum);
-            if (CHANNELS > 1 && k < h->classes) add_head(h, y, k, 1, x, weights + 9 * k, &borders, sum);
+            for (int k = 0; k < h->classes; k += CHANNELS) add_head(h, y, k, x, weights + 9 * k, &borders, sum);
             for (int r = 0; r < ROWS; r++)
                 for (int v = 0; v < COLUMNS; v++) {
                     vf logit = sum[0][r][v];
@@ -740,6 +735,7 @@ static void run_head(const struct context *ctx, float *logits) {
     struct head_rows h = {&space->last, &space->gates[ctx->model->gate_count - 1], classes,
                           space->last.down.first[most(next, 0)], row, ctx->scratch + SLACK,
                           ctx->scratch + SLACK + classes * WIDE * row};
+    if (CHANNELS > 1 && classes % 2) clear_floats(h.ring + classes * RING * row, RING * row);
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
         for (; next <= y + ROWS; next++) head_row(&h, next);
         head_band(ctx, &h, y, logits);
@@ -793,8 +789,8 @@ static void run_step(const struct model *model, void *workspace, int step, int p
     case BRANCHES: run_branches(&ctx, s, m); break;
     case ENLARGE: run_enlarge(&ctx, s, m); break;
     case COARSE: run_coarse(&ctx); break;
-    case GATE: run_gate(&ctx, 0); break;
-    case FINE: run_gate(&ctx, 1); break;
+    case GATE:
+    case FINE: run_gate(&ctx, model->step[step].kind == FINE); break;
     case HEAD:
         if (model->transposed) run_transposed(&ctx, logits);
         else run_head(&ctx, logits);

@@ -103,7 +103,7 @@ struct model {
     struct gate gates[MAX_STAGES - 1]; /* the coarsest first */
     int aligned;                       /* corners, where the decoder enlarges */
     int transposed;                    /* the head */
-    const float *head;                 /* outputs x classes x 9; of a transposed head null */
+    const float *head;                 /* outputs x head_classes x 9; of a transposed head null */
     struct pointwise spread;           /* a transposed head: 4 outputs, two rows of two, for each of the model's */
     int steps;
     struct step step[MAX_STEPS];
@@ -176,6 +176,9 @@ static inline int gcd(int a, int b) {
     }
     return a;
 }
+
+/* Classes that the 3x3 head works on: an even number, so that two at a time are all; one more has weights of zero. */
+static inline int head_classes(int classes) { return classes + classes % 2; }
 
 static inline int lcm(int a, int b) { return a / gcd(a, b) * b; }
 

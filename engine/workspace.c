@@ -33,16 +33,14 @@ static struct map take_map(struct arena *arena, int channels, int height, int wi
     return (struct map){take_slack(arena, (int64_t)channels * plane), plane, width, height, width};
 }
 
-static int taps_limit(int from, int to, int lanes) { return least(from, lanes * from / to + 4); }
-
-static void take_enlargement(struct arena *arena, struct enlargement *e, int lanes, const int from[2],
-                             const int to[2]) {
-    int vectors = (to[1] + lanes - 1) / lanes;
-    e->down = (struct points){from[0], to[0], take(arena, to[0] * (ptrdiff_t)sizeof(int)),
-                              take(arena, to[0] * (ptrdiff_t)sizeof(float[3]))};
-    e->across = (struct across){from[1], to[1], taps_limit(from[1], to[1], lanes),
-                                take(arena, vectors * (ptrdiff_t)sizeof(int)),
-                                take_floats(arena, (ptrdiff_t)vectors * taps_limit(from[1], to[1], lanes) * lanes)};
+/* From height x width, by `times`. */
+static void take_enlargement(struct arena *arena, struct enlargement *e, int lanes, int height, int width, int times) {
+    int high = times * height, wide = times * width;
+    int vectors = (wide + lanes - 1) / lanes, taps = least(width, lanes / times + 4);
+    e->down = (struct points){height, high, take(arena, high * (ptrdiff_t)sizeof(int)),
+                              take(arena, high * (ptrdiff_t)sizeof(float[3]))};
+    e->across = (struct across){width, wide, taps, take(arena, vectors * (ptrdiff_t)sizeof(int)),
+                                take_floats(arena, (ptrdiff_t)vectors * taps * lanes)};
 }
 
 struct needs {
@@ -93,8 +91,7 @@ static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct
             struct enlargement *e = &space->enlarge[branch->pool];
             need_for_branch(n, branch, &space->reduced);
             if (squeezed(branch) && !e->down.to)
-                take_enlargement(arena, e, lanes, (int[2]){height / branch->pool, width / branch->pool},
-                                 (int[2]){height, width});
+                take_enlargement(arena, e, lanes, height / branch->pool, width / branch->pool, branch->pool);
         }
     /* the excitation's two layers, and the weights that it has scaled */
     need(&n->scratch, (ptrdiff_t)(2 + round_up(down->outputs, REST)) * down->inputs);
@@ -107,20 +104,20 @@ static void layout_decoder(struct arena *arena, struct needs *n, int lanes, stru
     int classes = model->classes, height = space->height >> (model->stage_count + 1);
     int width = space->width >> (model->stage_count + 1);
     int straight = model->transposed && model->gate_count == 2; /* from the last gate into the head */
-    int ends[2] = {space->out_height >> model->transposed, space->out_width >> model->transposed};
+    int last_width = space->out_width >> model->transposed;
     space->coarse = take_map(arena, classes, height, width);
     for (int g = 0; g < model->gate_count; g++, height *= 2, width *= 2) {
-        take_enlargement(arena, &space->gated[g], lanes, (int[2]){height, width}, (int[2]){2 * height, 2 * width});
+        take_enlargement(arena, &space->gated[g], lanes, height, width, 2);
         if (g == 0 || !straight) space->gates[g] = take_map(arena, classes, 2 * height, 2 * width);
     }
-    if (!straight) take_enlargement(arena, &space->last, lanes, (int[2]){height, width}, ends);
+    if (!straight) take_enlargement(arena, &space->last, lanes, height, width, last_width / width);
     /* rows that are enlarged downwards only; what a gate lets through and what it makes that of */
-    ptrdiff_t band = (ptrdiff_t)ROWS * ends[1] + 2 * SLACK, gate = 2 * classes * (ROWS * (ptrdiff_t)width + SLACK);
+    ptrdiff_t band = (ptrdiff_t)ROWS * last_width + 2 * SLACK, gate = 2 * classes * (ROWS * (ptrdiff_t)width + SLACK);
     need(&n->scratch, gate + band);
     if (model->transposed)
         need(&n->scratch, gate + band + classes * band + 4 * (ptrdiff_t)model->outputs * CHUNK);
     else
-        need(&n->scratch, classes * (ptrdiff_t)(RING + WIDE) * (space->out_width + 2 * SLACK));
+        need(&n->scratch, head_classes(classes) * (ptrdiff_t)(RING + WIDE) * (space->out_width + 2 * SLACK));
 }
 
 /* Divide the memory, or, without any, count what is needed. */

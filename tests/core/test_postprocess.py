@@ -77,8 +77,16 @@ def test_the_likeliest_class_is_that_of_the_enlarged_logits() -> None:
     assert not class_map(np.zeros((1, 3, 2, 2), np.float32), CLASSES, (4, 4)).any()
 
 
+def test_two_classes_of_one_map_are_told_by_its_sign() -> None:
+    two = OutputSpec("nchw", "sigmoid", -1, ("floor", "box"))
+    logits = np.random.default_rng(5).normal(size=(1, 1, 6, 8)).astype(np.float32)
+    np.testing.assert_array_equal(class_map(logits, two, (30, 44)), resize_map(logits[0, 0], (30, 44)) > 0)
+
+
 def test_maps_of_another_number_of_classes_and_no_numbers_are_refused() -> None:
-    with pytest.raises(ShapeError, match="names 3 classes, but the network answers with 2"):
+    with pytest.raises(
+        ShapeError, match="names 3 classes, for which the network should answer with 3 maps, and it has 2"
+    ):
         class_map(np.zeros((1, 2, 4, 4), np.float32), CLASSES, (4, 4))
     with pytest.raises(ModelError, match="no numbers"):
         class_map(np.full((1, 3, 4, 4), np.nan, np.float32), CLASSES, (4, 4))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sinet.core.architecture import PORTRAIT, cost_table
+from sinet.core.architecture import CITYSCAPES, PORTRAIT, cost_table
 from sinet.core.errors import EngineError
 from sinet.evaluation.engine import on_instruction_set, step_macs, time_sizes, time_steps
 from sinet.evaluation.latency import WARM_UP
@@ -26,6 +26,12 @@ def test_steps_share_out_what_the_whole_costs(size: tuple[int, int]) -> None:
     macs = step_macs(PORTRAIT, size)
     assert sum(macs.values()) == sum(row.macs for row in cost_table(PORTRAIT, size))
     assert all(value > 0 for value in macs.values())
+
+
+def test_the_steps_of_a_street_network_share_out_what_it_costs() -> None:
+    macs = step_macs(CITYSCAPES, (128, 256))
+    assert sum(macs.values()) == sum(row.macs for row in cost_table(CITYSCAPES, (128, 256)))
+    assert "stage 1 module 0 reduce" not in macs
 
 
 def test_a_module_is_its_reduction_and_its_branches_by_the_definition() -> None:

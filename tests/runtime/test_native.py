@@ -65,6 +65,8 @@ def output(**changes: object) -> Change:
         (output(layout="nhwc"), "takes and gives nchw, its spec says nchw and nhwc"),
         (output(person_channel=1), "answers with 1 maps, but its spec names channel 1"),
         (output(person_channel=-1), "names channel -1"),
+        (output(classes=("road", "sky", "tree")), "answers with 1 maps, but its spec names 3 classes; correct output"),
+        (output(classes=("road",), person_channel=-2), "names channel -2"),
         (preprocess(size=(100, 224)), r"100x224 .* resize to 96x224 or 128x224, in preprocess.size of its spec"),
     ],
 )

@@ -1,5 +1,6 @@
 """The page's files: small, of their own, and of Python's numbers."""
 
+import dataclasses
 import gzip
 import json
 import shutil
@@ -10,11 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import save
 
 import sinet
 from serve.browsers import COMPILED
 from sinet.cli.page import command
 from sinet.core import foreground, grid, guided, smoothing
+from sinet.core.architecture import CITYSCAPES, with_classes
+from sinet.core.errors import ModelError
+from sinet.core.spec import SPEC_KEY, OutputSpec, spec_to_json
 from sinet.pipeline import background, matting, segmenter, temporal
 from sinet.runtime.catalog import catalog, find_model
 from sinet.serve.site import ENGINES, LISTED, NETWORK, PAGE, UNUSED, packed, site_files
@@ -62,6 +67,17 @@ def test_only_networks_that_the_engine_runs_go_into_a_page(tmp_path) -> None:
     done = CliRunner().invoke(command, [str(tmp_path / "site"), "--model", "yunet"])
     assert done.exit_code != 0
     assert not (tmp_path / "site").exists()
+
+
+def test_a_network_of_other_answers_goes_into_no_page(tmp_path) -> None:
+    found = find_model(catalog().default)
+    street = dataclasses.replace(found.spec, network=with_classes(CITYSCAPES, 2))
+    classes = dataclasses.replace(found.spec, output=OutputSpec("nchw", "softmax", -1, ("road", "sky", "tree")))
+    for spec in (street, classes):
+        path = tmp_path / "other.safetensors"
+        path.write_bytes(save({"x": np.zeros(1, np.float32)}, metadata={SPEC_KEY: spec_to_json(spec)}))
+        with pytest.raises(ModelError, match="tell a person from the background at their input's own size"):
+            site_files(path)
 
 
 def test_a_site_is_written_once(tmp_path) -> None:

@@ -63,7 +63,7 @@ def command(
         raise MissingExtraError("training", "train")
     if board and find_spec("tensorboard") is None:
         raise MissingExtraError("--tensorboard", "tensorboard")
-    from sinet.export.trained import export_trained
+    from sinet.export.trained import export_trained, leaves_artefact
     from sinet.training.board import open_board, show
     from sinet.training.loop import CHECKPOINT, check_run, find_splits, resume_run, start_run, train
     from sinet.training.machine import Machine, processes_of_torchrun
@@ -72,7 +72,8 @@ def command(
     from sinet.training.stages import stage_of
 
     settings = load_recipe(recipe, overrides)
-    if settings.entry.config is None and not (find_spec("onnx") and find_spec("onnxruntime")):
+    onnx = find_spec("onnx") and find_spec("onnxruntime")
+    if not (onnx or leaves_artefact(settings.network)):
         raise MissingExtraError(f"the ONNX file that a run of {settings.network} leaves", "export,onnx")
     folder = out or Path("runs") / settings.name
     splits = find_splits(settings)
@@ -122,7 +123,9 @@ def command(
         return 0
     weights = finish(run, splits, folder)
     licence = f"none stated yet; the licences of what it learned from stand in {settings.name}.json"
-    artefact = export_trained(weights, settings.entry, settings.preprocess, licence, settings.origin, settings.classes)
+    artefact = export_trained(
+        weights, settings.network, settings.preprocess, licence, settings.origin, settings.classes
+    )
     verb, what = ("sinet segment", "PICTURE") if settings.classes else ("sinet eval", "FOLDER")
     click.echo(f"{weights} is written, with its provenance beside it; try it: {verb} -m {artefact} {what}", err=True)
     return 0

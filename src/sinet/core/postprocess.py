@@ -56,13 +56,7 @@ def class_map(
         ShapeError: the network answered with another shape than the spec says.
         ModelError: the network answered with values that are no numbers.
     """
-    planes = _planes(logits, spec)
-    if len(planes) != len(spec.classes):
-        raise ShapeError(
-            f"the spec names {len(spec.classes)} classes, but the network answers with {len(planes)} in layout "
-            f"{spec.layout}; check classes and layout"
-        )
-    _check_numbers(planes)
+    planes = class_logits(logits, spec)
     best = resize(np.ascontiguousarray(planes[0]), size).copy()
     winner = np.zeros(size, np.uint8)
     for number, plane in enumerate(planes[1:], start=1):
@@ -70,6 +64,22 @@ def class_map(
         winner[other > best] = number
         np.maximum(best, other, out=best)
     return winner
+
+
+def class_logits(logits: Logits, spec: OutputSpec) -> Float:
+    """The logits of all named classes, (K, h, w), also of two that one map tells apart.
+
+    Raises:
+        ShapeError, ModelError: as by `class_map`.
+    """
+    planes = _planes(logits, spec)
+    if len(planes) != spec.maps:
+        raise ShapeError(
+            f"the spec names {len(spec.classes)} classes, for which the network should answer with {spec.maps} maps, "
+            f"and it has {len(planes)} in layout {spec.layout}; check classes, activation and layout"
+        )
+    _check_numbers(planes)
+    return planes if len(planes) == len(spec.classes) else np.concatenate([np.zeros_like(planes), planes])
 
 
 def _planes(logits: Logits, spec: OutputSpec) -> Float:

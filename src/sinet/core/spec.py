@@ -54,7 +54,8 @@ class OutputSpec:
         layout: axis order of the output.
         activation: what turns the output into probabilities; "identity" where the graph has done it.
         person_channel: index of the channel that says "person"; -1 where none of many classes does.
-        classes: names of the classes, one a channel; none where the network tells a person from the background.
+        classes: names of the classes, one a channel, or two of a network with one channel and a sigmoid, which says the
+            second; none where the network tells a person from the background.
     """
 
     layout: Literal["nchw", "nhwc"]
@@ -62,13 +63,23 @@ class OutputSpec:
     person_channel: int
     classes: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
 
+    @property
+    def maps(self) -> int:
+        """Of named classes, how many channels there are."""
+        return 1 if self.activation == "sigmoid" and len(self.classes) == 2 else len(self.classes)
+
 
 def output_of(classes: tuple[str, ...] = ()) -> OutputSpec:
     """How the answer of a network of ours is read: one logit of a person, or one of each class."""
-    if not classes:
-        return OutputSpec("nchw", "sigmoid", 0)
-    person = next((number for number, name in enumerate(classes) if name in PERSON_NAMES), -1)
+    person = person_in(classes)
+    if len(classes) in (0, 2):  # of two, one map: the logit of the second against the first
+        return OutputSpec("nchw", "sigmoid", 0 if not classes or person == 1 else -1, classes)
     return OutputSpec("nchw", "softmax", person, classes)
+
+
+def person_in(classes: tuple[str, ...]) -> int:
+    """The number of the class that is a person; -1 where none is."""
+    return next((number for number, name in enumerate(classes) if name in PERSON_NAMES), -1)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from sinet.core.metrics import (
     mean_class_iou,
     pixel_accuracy,
 )
+from sinet.core.postprocess import class_logits
 from sinet.core.types import Float, Rgb8, Size
 from sinet.data.class_forms import FORMS
 from sinet.data.classes import ClassSet, open_indices
@@ -85,7 +86,7 @@ class Looker:
 
     def _softmax(self, rgb: Rgb8, size: Size) -> Float:
         """(K, h, w) at the answer's own size, for an input of `size`."""
-        logits = self.segmenter.logits(rgb, size)[0]
+        logits = class_logits(self.segmenter.logits(rgb, size), self.segmenter.spec.output)
         odds = np.exp(logits - logits.max(0))
         return odds / odds.sum(0)
 

@@ -49,7 +49,8 @@ class AtSize:
 def step_macs(config: SINetConfig, size: Size) -> dict[str, int]:
     """Multiply-adds of the engine's steps by name, in order; together they are those of `cost_table`.
 
-    The enlargements of pooled branches are missing: they are steps, but none of their multiply-adds is a convolution's.
+    The enlargements of pooled branches and a second gate are missing: they are steps, but no convolutions. A crossed
+    kernel counts its cross, though the engine computes the square.
 
     Raises:
         ShapeError: `size` does not fit the network.
@@ -69,7 +70,7 @@ def step_macs(config: SINetConfig, size: Size) -> dict[str, int]:
             steps[f"{name} reduce"] = reduce
             steps[f"{name} branches"] = rows[name].macs - reduce
             channels = module.width
-        channels += stage.down
+        channels = stage.joined
     last = {"coarse": "encoder head", "gate": "information blocking", "head": "head"}
     return steps | {name: rows[row].macs for name, row in last.items()}
 
@@ -100,9 +101,7 @@ def time_steps(
     # A step cannot run twice, so whole runs go before what is timed, to fill the caches.
     tasks = {"first": lambda: network.run(x), "whole": lambda: network.run(x), "all": all_steps, **steps}
     timings = interleave(tasks, runs, on_turn)
-    return timings["whole"], [
-        Step(name, timings[name], 0 if name.endswith(" enlarge") else macs[name]) for name in steps
-    ]
+    return timings["whole"], [Step(name, timings[name], macs.get(name, 0)) for name in steps]
 
 
 def time_sizes(network: Network, runs: int, on_turn: Callable[[], None]) -> list[AtSize]:

@@ -60,7 +60,12 @@ def _check_spec(network: Network, model: ModelFile) -> None:
             f"{model.path}: the engine takes and gives nchw, its spec says {before.layout} and {after.layout}; "
             "correct layout in the spec"
         )
-    if not 0 <= after.person_channel < network.outputs:
+    if after.classes and after.maps != network.outputs:
+        raise ModelError(
+            f"{model.path}: the network answers with {network.outputs} maps, but its spec names {len(after.classes)} "
+            "classes; correct output in the spec"
+        )
+    if not (-1 if after.classes else 0) <= after.person_channel < network.outputs:
         raise ModelError(
             f"{model.path}: the network answers with {network.outputs} maps, but its spec names channel "
             f"{after.person_channel} as the person; correct output in the spec"

@@ -46,6 +46,11 @@ def site_files(model: str | Path | None = None) -> dict[str, bytes]:
     found = find_model(catalog().default if model is None else model)
     if found.spec.network is None or found.path.suffix != ".safetensors":
         raise ModelError(f"{found.path}: the page runs networks of the SINet family alone; give an artefact of one")
+    if found.spec.output.classes or found.spec.network.output_stride != 1:
+        raise ModelError(
+            f"{found.path}: the page runs networks that tell a person from the background at their input's own size; "
+            "give the artefact of such a one"
+        )
     for name in files:
         if name.endswith(".html"):
             files[name] = files[name].replace(_POLICY_NAME, POLICY.encode())

@@ -28,6 +28,8 @@ export class Network {
     const at = engine.put(file);
     engine.call("sinet_model_open", at, file.length, engine.isa, this.#model, Number(bytes));
     engine.release(mark);
+    if (engine.call("sinet_model_output_stride", this.#model) !== 1)
+      throw new Error("this network answers at half its input's size; the page runs those that answer at the whole");
     this.multiple = engine.call("sinet_model_multiple", this.#model);
   }
 
