@@ -22,10 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     void *model = block(bytes, 64);
     if (sinet_model_open(data, size, isa, model, bytes) == SINET_OK) {
         int side = sinet_model_multiple(model), outputs = sinet_model_outputs(model);
+        int stride = sinet_model_output_stride(model), end = side / stride;
         int64_t work = side <= 160 ? sinet_workspace_size(model, side, side, 1) : 0;
         if (work > 0 && work < 1 << 26) {
             void *workspace = block(work, 64);
-            float *input = block(12 * (size_t)side * side, 4), *logits = block(4 * (size_t)outputs * side * side, 4);
+            float *input = block(12 * (size_t)side * side, 4), *logits = block(4 * (size_t)outputs * end * end, 4);
             for (int i = 0; i < 3 * side * side; i++) input[i] = i % 7 - 3;
             check(sinet_workspace_prepare(model, side, side, 1, workspace, work) == SINET_OK);
             check(sinet_run(model, workspace, input, logits) == SINET_OK);

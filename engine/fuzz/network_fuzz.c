@@ -90,7 +90,10 @@ static int write_stage(struct writer *w, const struct stage_config *stage, int n
         write_module(w, &stage->module[m], channels);
         channels = stage->module[m].width;
     }
+    w->prefix = "";
+    if (!stage->modules) return channels;
     channels += stage->down;
+    w->prefix = prefix;
     snprintf(prefix, sizeof prefix, "stages.%d.", number);
     tensor(w, "join.scale", channels, 1);
     tensor(w, "join.bias", channels, 1);
@@ -102,37 +105,39 @@ static int write_stage(struct writer *w, const struct stage_config *stage, int n
 static void write_spec(struct writer *w, const struct config *c) {
     print(w, "{\"__metadata__\":{\"spec\":\"{\\\"network\\\":{\\\"classes\\\":%d,\\\"stem\\\":%d,\\\"stages\\\":[",
           c->classes, c->stem);
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < c->stage_count; s++) {
         const struct stage_config *stage = &c->stages[s];
         print(w, "%s{\\\"down\\\":%d,\\\"reduction\\\":%d,\\\"modules\\\":[", s ? "," : "", stage->down,
               stage->reduction);
         for (int m = 0; m < stage->modules; m++) {
             const struct branch_config *b = stage->module[m].branches;
             print(w, "%s{\\\"width\\\":%d,\\\"branches\\\":[", m ? "," : "", stage->module[m].width);
-            print(w, "{\\\"kernel\\\":%d,\\\"pool\\\":%d},{\\\"kernel\\\":%d,\\\"pool\\\":%d}]}", b[0].kernel,
-                  b[0].pool, b[1].kernel, b[1].pool);
+            print(w, "{\\\"kernel\\\":%d,\\\"pool\\\":%d%s},{\\\"kernel\\\":%d,\\\"pool\\\":%d}]}", b[0].kernel,
+                  b[0].pool, b[0].crossed ? ",\\\"crossed\\\":true" : "", b[1].kernel, b[1].pool);
         }
         print(w, "]}");
     }
-    print(w, "]}}\"}");
+    print(w, "]%s%s}}\"}", c->transposed ? ",\\\"head\\\":\\\"transposed\\\"" : "",
+          c->aligned ? "" : ",\\\"aligned_corners\\\":false");
 }
 
 /* The whole file. */
 static uint8_t *write_artefact(const struct config *c, uint32_t seed, size_t *bytes) {
     static struct writer w;
     w = (struct writer){.prefix = "", .weights = w.weights, .room = w.room, .state = seed};
-    int channels = c->stem, skip = c->stages[0].module[c->stages[0].modules - 1].width;
+    int channels = c->stem, outputs = c->classes == 2 ? 1 : c->classes;
     write_spec(&w, c);
     conv(&w, "stem.0", c->stem, 27, 1);
     tensor(&w, "stem.1.slope", c->stem, 1);
-    for (int s = 0; s < 2; s++) channels = write_stage(&w, &c->stages[s], s, channels);
+    for (int s = 0; s < c->stage_count; s++) channels = write_stage(&w, &c->stages[s], s, channels);
     conv(&w, "coarse", c->classes, channels, 1);
-    conv(&w, "gate.project", c->classes, skip, 1);
+    conv(&w, "gate.project", c->classes, features_of(&c->stages[c->stage_count - 2]), 1);
     tensor(&w, "gate.act.slope", c->classes, 1);
     tensor(&w, "gate.detail_scale", c->classes, 1);
     tensor(&w, "gate.fused.scale", c->classes, 1);
     tensor(&w, "gate.fused.bias", c->classes, 1);
-    tensor(&w, "head.weight", c->classes == 2 ? 1 : c->classes, 9 * c->classes);
+    if (c->stage_count == 3) tensor(&w, "fine_gate.detail_scale", c->classes, 1);
+    tensor(&w, "head.weight", outputs, (c->transposed ? 4 : 9) * c->classes);
     print(&w, "}");
     uint64_t length = w.length;
     uint8_t *file = block(*bytes = 8 + length + 4 * w.floats, 1);
@@ -143,26 +148,34 @@ static uint8_t *write_artefact(const struct config *c, uint32_t seed, size_t *by
 }
 
 static struct config draw_config(struct draw *d) {
-    struct config c = {.classes = draw(d, 2, 4), .stem = draw(d, 1, 9)};
+    struct config c = {.classes = draw(d, 2, 8), .stem = draw(d, 1, 9), .stage_count = draw(d, 2, 3),
+                       .transposed = draw(d, 0, 1), .aligned = draw(d, 0, 1)};
     int channels = c.stem;
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < c.stage_count; s++) {
         struct stage_config *stage = &c.stages[s];
         *stage = (struct stage_config){
-            .down = 2 * draw(d, 1, 5), .reduction = draw(d, 1, channels), .modules = draw(d, 1, 3)};
+            .down = draw(d, 1, 10), .reduction = draw(d, 1, channels), .modules = draw(d, 0, 3)};
+        if (stage->modules) stage->down += stage->down % 2;
         for (int m = 0; m < stage->modules; m++) {
             stage->module[m].width = 4 * draw(d, 1, 5);
             for (int b = 0; b < 2; b++)
-                stage->module[m].branches[b] = (struct branch_config){1 + 2 * draw(d, 0, 7), draw(d, 1, 16)};
+                stage->module[m].branches[b] = (struct branch_config){1 + 2 * draw(d, 0, 7), draw(d, 1, 16), draw(d, 0, 1)};
         }
-        channels = stage->down + stage->module[stage->modules - 1].width;
+        if (s == 0 && c.stage_count == 3) { /* ends in as many channels as there are classes */
+            if (!stage->modules) stage->down = c.classes;
+            else if (c.classes % 4 == 0) stage->module[stage->modules - 1].width = c.classes;
+            else stage->modules = 0, stage->down = c.classes;
+        }
+        channels = joined_of(stage);
     }
     return c;
 }
 
 /* What an input means, for the eye: SHOW=1 build/sanitized/network_fuzz FILE. */
 static void show(const struct config *c, const char *isa) {
-    fprintf(stderr, "%s, classes %d, stem %d", isa, c->classes, c->stem);
-    for (int s = 0; s < 2; s++) {
+    fprintf(stderr, "%s, classes %d, stem %d%s%s", isa, c->classes, c->stem, c->transposed ? ", transposed" : "",
+            c->aligned ? "" : ", not aligned");
+    for (int s = 0; s < c->stage_count; s++) {
         fprintf(stderr, "; down %d, reduction %d", c->stages[s].down, c->stages[s].reduction);
         for (int m = 0; m < c->stages[s].modules; m++) {
             const struct module_config *module = &c->stages[s].module[m];
@@ -178,14 +191,15 @@ static void show(const struct config *c, const char *isa) {
 
 struct run {
     const void *model;
-    int height, width, outputs;
+    int height, width;
+    size_t values; /* of the answer */
     const float *input;
 };
 
 static float *run(const struct run *r, int threads, int before) {
     int64_t bytes = sinet_workspace_size(r->model, r->height, r->width, threads);
     check(bytes > 0);
-    size_t answer = 4 * (size_t)r->outputs * r->height * r->width;
+    size_t answer = 4 * r->values;
     void *workspace = block(bytes, 64);
     float *logits = block(answer, 4);
     memset(workspace, before, bytes);
@@ -225,8 +239,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     void *model = open_model(file, bytes, isa), *plain = open_model(file, bytes, 0);
     release(file);
     int multiple = sinet_model_multiple(model), limit = multiple < 96 ? 96 / multiple : 1;
-    struct run r = {model, multiple * draw(&d, 1, limit), multiple * draw(&d, 1, limit), sinet_model_outputs(model),
-                    NULL};
+    struct run r = {model, multiple * draw(&d, 1, limit), multiple * draw(&d, 1, limit), 0, NULL};
+    int stride = sinet_model_output_stride(model);
+    check(stride == config.stage_count - 1);
+    r.values = (size_t)sinet_model_outputs(model) * (r.height / stride) * (r.width / stride);
     int64_t hostile_size = sinet_workspace_size(model, hostile(&d), hostile(&d), hostile(&d));
     check(hostile_size < 0 || hostile_size > 3 * 4 * 32 * 32);
     if (getenv("SHOW")) fprintf(stderr, "%d x %d\n", r.height, r.width);
@@ -236,11 +252,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < 3 * pixels; i++) input[i] = (float)((i * 2654435761u >> 8) % 4096) / 1024 - 2;
         r.input = input;
         float *answer = run(&r, 1, 0), *again = run(&r, 1, 0xff), *shared = run(&r, draw(&d, 2, 5), 0xff);
-        check(memcmp(answer, again, 4 * r.outputs * pixels) == 0);
-        check(memcmp(answer, shared, 4 * r.outputs * pixels) == 0);
+        check(memcmp(answer, again, 4 * r.values) == 0);
+        check(memcmp(answer, shared, 4 * r.values) == 0);
         r.model = plain;
         float *other = run(&r, 1, 0xff);
-        check_close(other, answer, r.outputs * pixels);
+        check_close(other, answer, r.values);
         release(input), release(answer), release(again), release(shared), release(other);
     }
     release(model), release(plain);

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from sinet.core.types import Logits, NetInput
+from sinet.native.network import Network
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -52,13 +53,15 @@ def request(artefact: bytes, inputs: Iterable[NetInput]) -> bytes:
 
 
 def by_program(command: Sequence[str | Path], artefact: bytes, inputs: Sequence[NetInput]) -> list[Logits]:
-    """Let another program compute the logits of a network of two classes."""
+    """Let another program compute the logits."""
     done = subprocess.run(command, input=request(artefact, inputs), capture_output=True)
     assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr.decode()}"
     values = np.frombuffer(done.stdout, np.float32)
-    ends = np.cumsum([x[0, 0].size for x in inputs])
+    network = Network(artefact)
+    shapes = [(1, network.outputs, *(side // network.output_stride for side in x.shape[2:])) for x in inputs]
+    ends = np.cumsum([np.prod(shape) for shape in shapes])
     assert values.size == ends[-1]
-    return [part.reshape(1, 1, *x.shape[2:]) for part, x in zip(np.split(values, ends[:-1]), inputs, strict=True)]
+    return [part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)]
 
 
 def arm64(artefact: bytes, inputs: Sequence[NetInput]) -> list[Logits]:
@@ -126,16 +129,18 @@ def wasmtime(target: str, artefact: bytes, inputs: Sequence[NetInput]) -> list[L
     size = engine.call("sinet_model_size", file, len(artefact), isa)
     model = engine.reserve(size)
     engine.call("sinet_model_open", file, len(artefact), isa, model, size)
-    outputs, floor, answers = engine.call("sinet_model_outputs", model), engine.top, []
+    outputs, stride = engine.call("sinet_model_outputs", model), engine.call("sinet_model_output_stride", model)
+    floor, answers = engine.top, []
     for x in inputs:
         engine.top = floor
         height, width = x.shape[2:]
-        source, target_bytes = engine.put(np.ascontiguousarray(x).tobytes()), 4 * outputs * height * width
+        shape = 1, outputs, height // stride, width // stride
+        source, target_bytes = engine.put(np.ascontiguousarray(x).tobytes()), 4 * int(np.prod(shape))
         logits = engine.reserve(target_bytes)
         size = engine.call("sinet_workspace_size", model, height, width, 1)
         workspace = engine.reserve(size)
         engine.call("sinet_workspace_prepare", model, height, width, 1, workspace, size)
         engine.call("sinet_run", model, workspace, source, logits)
         content = engine.memory.read(engine.store, logits, logits + target_bytes)
-        answers.append(np.frombuffer(bytes(content), np.float32).reshape(1, outputs, height, width))
+        answers.append(np.frombuffer(bytes(content), np.float32).reshape(shape))
     return answers

@@ -63,18 +63,18 @@ void _start(void) {
     int64_t bytes = checked(sinet_model_size(artefact, length, isa));
     void *model = reserve(bytes);
     checked(sinet_model_open(artefact, length, isa, model, bytes));
-    int outputs = checked(sinet_model_outputs(model));
+    int outputs = checked(sinet_model_outputs(model)), stride = checked(sinet_model_output_stride(model));
 
     for (uint32_t size[2]; receive(size, 8);) {
         int height = size[0], width = size[1];
-        int64_t plane = 4 * (int64_t)height * width;
-        float *input = reserve(3 * plane), *logits = reserve(outputs * plane);
+        int64_t plane = 4 * (int64_t)height * width, answer = outputs * plane / stride / stride;
+        float *input = reserve(3 * plane), *logits = reserve(answer);
         receive(input, 3 * plane);
         bytes = checked(sinet_workspace_size(model, height, width, 1));
         void *workspace = reserve(bytes);
         checked(sinet_workspace_prepare(model, height, width, 1, workspace, bytes));
         checked(sinet_run(model, workspace, input, logits));
-        send(logits, outputs * plane);
+        send(logits, answer);
     }
     quit(0);
 }

@@ -33,6 +33,7 @@ const modelBytes = checked(engine.sinet_model_size(artefact, length, isa));
 const model = reserve(modelBytes);
 checked(engine.sinet_model_open(artefact, length, isa, model, Number(modelBytes)));
 const outputs = checked(engine.sinet_model_outputs(model));
+const stride = checked(engine.sinet_model_output_stride(model));
 const floor = top;
 
 for (let at = 4 + length; at < request.length; ) {
@@ -40,7 +41,8 @@ for (let at = 4 + length; at < request.length; ) {
   const [height, width] = [request.readUInt32LE(at), request.readUInt32LE(at + 4)];
   const plane = 4 * height * width;
   const input = reserve(3 * plane);
-  const logits = reserve(outputs * plane);
+  const answer = (outputs * plane) / stride ** 2;
+  const logits = reserve(answer);
   const workspaceBytes = checked(engine.sinet_workspace_size(model, height, width, 1));
   const workspace = reserve(workspaceBytes);
   checked(engine.sinet_workspace_prepare(model, height, width, 1, workspace, Number(workspaceBytes)));
@@ -52,7 +54,7 @@ for (let at = 4 + length; at < request.length; ) {
     least = Math.min(least, performance.now() - start);
   }
   if (runs) console.log(`${height}x${width} ${least.toFixed(3)} ms`);
-  else write(bytes(logits, outputs * plane));
+  else write(bytes(logits, answer));
   at += 8 + 3 * plane;
 }
 

@@ -189,12 +189,14 @@ def test_more_tensors_than_any_network_has_are_refused(file: bytes) -> None:
     assert refusal(pack({**header, **many, "y": empty}, data)) == FILE
 
 
+@pytest.mark.parametrize("member", ["residual", "street"])
 @pytest.mark.parametrize("place", ["header", "data"])
-def test_flipped_bytes_are_refused_or_run(file: bytes, place: str) -> None:
+def test_flipped_bytes_are_refused_or_run(place: str, member: str, members: ModuleType) -> None:
+    file = members.artefact(members.MEMBERS[member])
     (length,) = struct.unpack("<Q", file[:8])
     low, high = (0, 8 + length) if place == "header" else (8 + length, len(file))
     ran = 0
-    for seed in range(1000):
+    for seed in range(runs := 1000 if member == "residual" else 300):
         rng = random.Random(seed)
         damaged = bytearray(file)
         for _ in range(rng.choice([1, 1, 1, 2, 8])):
@@ -206,4 +208,4 @@ def test_flipped_bytes_are_refused_or_run(file: bytes, place: str) -> None:
         else:
             ran += 1
             assert logits.shape[2] % 32 == 0
-    assert (ran == 1000) if place == "data" else (0 < ran < 500)
+    assert (ran == runs) if place == "data" else (0 < ran < runs / 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -61,3 +62,17 @@ def test_every_machine_gives_the_same_answers(
     assert len(chosen) >= 24
     answers = MACHINES[machine](artefact, [inputs[name] for name in chosen])
     assert differences(here, answers, chosen) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("member", ["street", "three stages", "bare", "classes"])
+def test_every_machine_runs_the_other_forms(machine: str, member: str, members: ModuleType) -> None:
+    file = members.artefact(members.MEMBERS[member], seed=5)
+    network, rng = Network(file, isa=0), np.random.default_rng(0)
+    sizes = [(rows * network.multiple, columns * network.multiple) for rows, columns in [(1, 1), (2, 1), (1, 3)]]
+    inputs = [rng.standard_normal((1, 3, *size)).astype(np.float32) for size in sizes]
+    for x, answer in zip(inputs, MACHINES[machine](file, inputs), strict=True):
+        expected = network.run(x)
+        assert answer.shape == expected.shape
+        assert np.abs(answer - expected).max() <= 1e-5 * max(1, np.abs(expected).max())
