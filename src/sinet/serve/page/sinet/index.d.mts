@@ -88,6 +88,8 @@ export class Segmenter {
   /** What the network expects, as its artefact says. */
   readonly spec: { name: string; licence: string; origin: string };
   segment(picture: ImageBitmapSource): Promise<Alpha>;
+  /** By a network of many classes: the class of every pixel, row after row, as numbers of `names`. */
+  classes(picture: ImageBitmapSource): Promise<{ width: number; height: number; classes: Uint8Array; names: string[] }>;
   cut(picture: ImageBitmapSource, options?: CutOptions): Promise<Blob>;
   open(picture: ImageBitmapSource): Promise<Opened>;
   /** One film at a time for each segmenter. */

@@ -100,9 +100,14 @@ export class Segmenter {
     this.#work.close();
   }
 
-  async #look(picture) {
+  /** The class of every pixel, by a network of many. @param {ImageBitmapSource} picture */
+  classes(picture) {
+    return this.#one(() => this.#look(picture, "classes"));
+  }
+
+  async #look(picture, verb = "open") {
     const made = picture instanceof ImageData ? picture : await createImageBitmap(picture, { imageOrientation: "from-image" });
-    return this.#work.ask("open", { picture: made }, made instanceof ImageData ? [] : [made]);
+    return this.#work.ask(verb, { picture: made }, made instanceof ImageData ? [] : [made]);
   }
 
   // The worker keeps one picture open: one wish after the other.

@@ -14,7 +14,8 @@ export class Network {
    */
   constructor(engine, { spec, file }) {
     const { preprocess, output } = spec;
-    if (preprocess.layout !== "nchw" || output.activation !== "sigmoid" || output.person_channel !== 0)
+    const person = output.activation === "sigmoid" && output.person_channel === 0;
+    if (preprocess.layout !== "nchw" || !(person || output.classes))
       throw new Error("this network does not answer with one map of a person; the page runs those of sinet only");
     this.#engine = engine;
     this.spec = spec;
@@ -28,9 +29,9 @@ export class Network {
     const at = engine.put(file);
     engine.call("sinet_model_open", at, file.length, engine.isa, this.#model, Number(bytes));
     engine.release(mark);
-    if (engine.call("sinet_model_output_stride", this.#model) !== 1)
-      throw new Error("this network answers at half its input's size; the page runs those that answer at the whole");
-    this.multiple = engine.call("sinet_model_multiple", this.#model);
+    [this.multiple, this.maps, this.stride] = ["multiple", "outputs", "output_stride"].map((what) =>
+      engine.call(`sinet_model_${what}`, this.#model),
+    );
   }
 
   /**
@@ -51,15 +52,22 @@ export class Network {
     this.#size = [0, 0];
   }
 
+  /** The network's own answer: the address of `maps` planes of floats, as large as the input over `stride`. */
+  logits(input) {
+    const [height, width] = this.#size;
+    const at = this.#engine.take((4 * this.maps * height * width) / this.stride ** 2);
+    this.#engine.call("sinet_run", this.#model, this.#workspace, input, at);
+    return at;
+  }
+
   /**
    * The probability of a person at every pixel of the prepared size.
    * @param {number} input address of the standardised input.
    * @returns {number} address of a plane of floats.
    */
   run(input) {
-    const [height, width] = this.#size;
-    const at = this.#engine.take(4 * height * width);
-    this.#engine.call("sinet_run", this.#model, this.#workspace, input, at);
+    if (this.spec.output.classes) throw new Error("this network tells many classes apart; ask for classes()");
+    const [height, width] = this.#size, at = this.logits(input);
     const map = this.#engine.floats(at, height * width);
     for (let i = 0; i < map.length; i++) map[i] = 1 / (1 + Math.exp(-map[i]));
     return at;

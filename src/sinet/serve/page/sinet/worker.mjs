@@ -43,6 +43,15 @@ const verbs = {
 
   alpha: () => photo.alpha(),
 
+  /** The class of every pixel, by a network of many. */
+  async classes({ picture }) {
+    const { classMap, inputSize } = await import("./classes.mjs");
+    const data = picture instanceof ImageData ? picture : imageData(picture);
+    forget();
+    network.prepare(inputSize(network, [data.height, data.width]));
+    return classMap(engine, network, data);
+  },
+
   /** A picture made from the one that is open; `format` "image/png" or "image/webp" gives a file. */
   async make({ background, crop, format, quality }) {
     if (background?.picture instanceof ImageBitmap) background = { picture: imageData(background.picture) };
@@ -108,7 +117,7 @@ function warmUp() {
   if (photo || show) return;
   const { size } = network.spec.preprocess;
   network.prepare(size);
-  network.run(engine.take(12 * size[0] * size[1]));
+  network.logits(engine.take(12 * size[0] * size[1]));
   forget();
 }
 
