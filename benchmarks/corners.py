@@ -22,7 +22,7 @@ from sinet.core.metrics import ClassMap, Confusion, confusion, mean_class_iou, p
 from sinet.core.preprocess import preprocess
 from sinet.core.spec import PreprocessSpec
 from sinet.core.types import Rgb8, Size
-from sinet.data.classes import CAMVID_NAMES, CITYSCAPES_NAMES, open_camvid
+from sinet.data.class_forms import CAMVID_NAMES, CITYSCAPES_NAMES, open_camvid
 from sinet.data.labelled import Item
 from sinet.nets.blocks import SqueezeBlock
 from sinet.nets.checkpoints import load_published

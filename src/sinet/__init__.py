@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sinet.core.types import Frame
     from sinet.media.image import load_image
     from sinet.media.sinks import save_image
+    from sinet.pipeline.classes import ClassSegmenter
     from sinet.pipeline.cut import Cut, CutOptions, cut
     from sinet.pipeline.segmenter import Segmenter
     from sinet.pipeline.stream import Stream
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "ClassSegmenter",
     "Cut",
     "CutOptions",
     "Frame",
@@ -38,6 +40,7 @@ __all__ = [
 
 # name -> (module, its name there)
 _HOMES = {
+    "ClassSegmenter": ("sinet.pipeline.classes", "ClassSegmenter"),
     "Cut": ("sinet.pipeline.cut", "Cut"),
     "CutOptions": ("sinet.pipeline.cut", "CutOptions"),
     "Frame": ("sinet.core.types", "Frame"),

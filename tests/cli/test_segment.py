@@ -10,7 +10,7 @@ from PIL import Image
 
 from sinet.__main__ import run
 from sinet.core.palette import class_colours
-from sinet.data.classes import CITYSCAPES_NAMES
+from sinet.data.class_forms import CITYSCAPES_NAMES
 
 SIZE = (180, 320)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinet.core.palette import STREET, class_colours, colour_map, numbered_colours
-from sinet.data.classes import CAMVID_NAMES, CITYSCAPES_NAMES
+from sinet.data.class_forms import CAMVID_NAMES, CITYSCAPES_NAMES
 from sinet.data.formats import voc
 
 

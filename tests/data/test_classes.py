@@ -8,17 +8,9 @@ from PIL import Image
 
 from sinet.core.errors import LabelError, SpecError
 from sinet.core.metrics import confusion
-from sinet.data import classes
-from sinet.data.class_forms import FORMS
-from sinet.data.classes import (
-    CAMVID_NAMES,
-    CITYSCAPES_NAMES,
-    open_camvid,
-    open_cityscapes,
-    open_indices,
-    open_voc,
-)
-from sinet.data.formats import voc
+from sinet.data.class_forms import CAMVID_NAMES, CITYSCAPES_NAMES, FORMS, open_camvid, open_cityscapes, open_voc
+from sinet.data.classes import open_indices
+from sinet.data.formats import cityscapes, voc
 
 SIZE = (6, 8)
 ROAD, SKY, PERSON, LICENCE = 7, 23, 24, 34
@@ -82,7 +74,7 @@ def test_cityscapes_has_nineteen_train_ids(streets: Path) -> None:
 def test_the_train_ids_are_those_of_the_benchmark() -> None:
     assert len(CITYSCAPES_NAMES) == 19
     ids = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-    assert tuple(classes.cityscapes.CLASSES.index(name) for name in CITYSCAPES_NAMES) == ids
+    assert tuple(cityscapes.CLASSES.index(name) for name in CITYSCAPES_NAMES) == ids
 
 
 def test_camvid_has_eleven_classes_and_void(camvid: Path) -> None:

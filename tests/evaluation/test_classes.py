@@ -6,7 +6,8 @@ from PIL import Image
 
 from pipeline.test_classes import NAMES, SPEC, scene, strongest
 from sinet.core.errors import SpecError
-from sinet.evaluation.classes import ClassAverages, Looker, Manner, open_set
+from sinet.evaluation.classes import ClassAverages, open_set
+from sinet.evaluation.looks import Looker, Manner
 from sinet.pipeline import classes as module
 from sinet.pipeline.classes import ClassSegmenter
 from sinet.runtime.backend import FakeBackend, ModelFile

@@ -11,7 +11,8 @@ from sinet.core.types import Logits, NetInput
 from sinet.core.yuv import yuv_from_rgb
 from sinet.pipeline import classes as module
 from sinet.pipeline.class_film import FilmPainter
-from sinet.pipeline.classes import ClassSegmenter, areas, overlay, painter
+from sinet.pipeline.class_views import areas, overlay, painter
+from sinet.pipeline.classes import ClassSegmenter
 from sinet.pipeline.legend import draw_legend
 from sinet.runtime.backend import FakeBackend, ModelFile
 

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from sinet.nets.sinet import SINet  # noqa: E402
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average  # noqa: E402
-from sinet.training.recipe import ScheduleRow  # noqa: E402
+from sinet.training.rows import ScheduleRow  # noqa: E402
 
 pytestmark = pytest.mark.torch
 ROW = ScheduleRow(steps=100, decay_steps=40, warmup_steps=10, learning_rate=0.01)

@@ -17,7 +17,8 @@ UNFIT = ("names", "empty", "refine", "worst", "per_image", "cluster")
 
 def measure_classes(request: "Request") -> int:
     """Measure and report; the exit status."""
-    from sinet.evaluation.classes import ClassAverages, Looker, Manner, open_set
+    from sinet.evaluation.classes import ClassAverages, open_set
+    from sinet.evaluation.looks import Looker, Manner
     from sinet.media.places import open_place
     from sinet.pipeline.classes import ClassSegmenter
     from sinet.runtime.catalog import class_names

@@ -129,7 +129,7 @@ def _work(plan: "Plan", segmenter: "ClassSegmenter", request: Request) -> "Calla
     from sinet.media.sinks import encode_image, save_image
     from sinet.native.blend import on_paper
     from sinet.pipeline.batch import Segmented
-    from sinet.pipeline.classes import areas, painter
+    from sinet.pipeline.class_views import areas, painter
 
     draw = painter(segmenter.names, segmenter.colours, request.show, request.legend)
 

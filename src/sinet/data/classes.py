@@ -24,7 +24,7 @@ from PIL import Image
 from sinet.core.errors import LabelError, SpecError
 from sinet.core.metrics import IGNORED_CLASS
 from sinet.core.types import Rgb8, Size
-from sinet.data.formats import cityscapes, voc
+from sinet.data.formats import voc
 from sinet.data.formats.planes import read_plane
 from sinet.data.labelled import Item
 from sinet.media.image import IMAGE_SUFFIXES, load_image
@@ -32,15 +32,6 @@ from sinet.media.image import IMAGE_SUFFIXES, load_image
 ClassLabel: TypeAlias = NDArray[np.uint8]
 """(H, W) uint8: class indices, 255 is ignored."""
 
-CITYSCAPES_NAMES = (
-    *("road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation"),
-    *("terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle"),
-)
-"""The 19 trained classes, in the order of their train ids."""
-CAMVID_NAMES = (
-    *("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
-)
-CAMVID_IGNORED = 11
 MOST_CLASSES = 255
 """A label has 8 bits, and 255 is taken."""
 _UNKNOWN = -1
@@ -117,63 +108,6 @@ class ClassSet:
         return label.astype(np.uint8)
 
 
-def open_cityscapes(source: Path, split: str) -> ClassSet:
-    """One split of Cityscapes: the 19 trained classes, all other ids ignored.
-
-    Args:
-        source: the folder that holds leftImg8bit/ and gtFine/.
-        split: train, val or test.
-
-    Raises:
-        SpecError: no pictures there, or one without its mask.
-    """
-    ending = f"_{cityscapes.IMAGES}.png"
-    found = sorted((source / cityscapes.IMAGES / split).glob(f"*/*{ending}"))
-    pictures = [
-        Item(name, path, source / cityscapes.MASKS / split / path.parent.name / f"{name}_gtFine_labelIds.png")
-        for path in found
-        for name in [path.name.removesuffix(ending)]
-    ]
-    values = dict.fromkeys(range(len(cityscapes.CLASSES)), IGNORED_CLASS)
-    values |= {cityscapes.CLASSES.index(name): index for index, name in enumerate(CITYSCAPES_NAMES)}
-    looked_at = f"{source / cityscapes.IMAGES / split}/CITY"
-    return ClassSet("Cityscapes", CITYSCAPES_NAMES, _complete(pictures, looked_at), values)
-
-
-def open_camvid(source: Path, split: str) -> ClassSet:
-    """One split of CamVid with its 11 classes.
-
-    Args:
-        source: the folder that holds the splits.
-        split: train, val or test.
-
-    Raises:
-        SpecError: no pictures there, or one without its mask.
-    """
-    folder = source / split
-    return open_indices(folder / "images", folder / "labels", CAMVID_NAMES, ignored=(CAMVID_IGNORED,), title="CamVid")
-
-
-def open_voc(source: Path, split: str) -> ClassSet:
-    """One split of Pascal VOC with its 20 classes and the background.
-
-    Args:
-        source: the folder that holds JPEGImages/, such as VOC2012.
-        split: train, val or trainval: a list in ImageSets/Segmentation/.
-
-    Raises:
-        SpecError: no such list, nothing in it, or a picture without its mask.
-    """
-    listed = source / voc.LISTS / f"{split}.txt"
-    try:
-        names = sorted({line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()})
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{listed}: the list cannot be read; give the folder that holds {voc.LISTS}/") from error
-    pictures = [Item(name, source / voc.IMAGES / f"{name}.jpg", source / voc.MASKS / f"{name}.png") for name in names]
-    values = {index: index for index in range(len(voc.CLASSES))} | {voc.IGNORED_INDEX: IGNORED_CLASS}
-    return ClassSet("Pascal VOC", voc.CLASSES, _complete(pictures, str(listed)), values, palette=True)
-
-
 def open_indices(
     images: Path,
     masks: Path,
@@ -202,10 +136,15 @@ def open_indices(
     found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
     pictures = [Item(path.stem, path, masks / f"{path.stem}.png") for path in found]
     values = {first + index: index for index in range(len(names))} | dict.fromkeys(ignored, IGNORED_CLASS)
-    return ClassSet(title, tuple(names), _complete(pictures, str(images)), values)
+    return ClassSet(title, tuple(names), complete(pictures, str(images)), values)
 
 
-def _complete(pictures: Sequence[Item], looked_at: str) -> tuple[Item, ...]:
+def complete(pictures: Sequence[Item], looked_at: str) -> tuple[Item, ...]:
+    """The pictures, if there are any and all their files are there.
+
+    Raises:
+        SpecError: otherwise; `looked_at` is where they should be.
+    """
     if not pictures:
         raise SpecError(f"{looked_at}: no pictures there; check the folder and the split's name")
     _check_there([picture.image for picture in pictures], "picture")

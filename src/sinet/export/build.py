@@ -15,7 +15,7 @@ from torch import nn
 
 from sinet.core.records import to_plain
 from sinet.core.spec import ModelSpec, PreprocessSpec, output_of
-from sinet.data.classes import CITYSCAPES_NAMES
+from sinet.data.class_forms import CITYSCAPES_NAMES
 from sinet.export.artefact import save_artefact
 from sinet.export.deploy import deploy
 from sinet.export.deployed import DeployedSINet

@@ -14,7 +14,8 @@ from sinet.core.yuv import Yuv420, yuv_from_rgb
 from sinet.media.film import Film, FilmInfo
 from sinet.media.film_sink import FilmSink
 from sinet.native.blend import composite_yuv
-from sinet.pipeline.classes import OPACITY, ClassSegmenter, stamp
+from sinet.pipeline.class_views import OPACITY, stamp
+from sinet.pipeline.classes import ClassSegmenter
 from sinet.pipeline.legend import draw_legend
 from sinet.pipeline.stages import Stages
 from sinet.pipeline.threads import ahead

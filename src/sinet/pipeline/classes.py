@@ -6,7 +6,6 @@ areas(classes, segmenter.names)  # {"road": 0.31, ...}
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +16,14 @@ from sinet.core.errors import ModelError
 from sinet.core.palette import class_colours
 from sinet.core.postprocess import class_map
 from sinet.core.spec import ModelSpec, PreprocessSpec
-from sinet.core.types import Alpha8, Frame, Logits, Rgb8, Rgba8, Size
+from sinet.core.types import Frame, Logits, Rgb8, Size
 from sinet.core.yuv import Yuv420
 from sinet.media.image import ImageSource, as_frame
-from sinet.native.blend import composite_u8, on_paper
+from sinet.native.blend import on_paper
 from sinet.native.resize import preprocess, preprocess_yuv, resize_map
-from sinet.pipeline.legend import draw_legend
 from sinet.runtime.catalog import find_model
 from sinet.runtime.engines import open_backend
 
-OPACITY = 140
-"""Of the classes' colours over a picture, of 255."""
 SAME_SHAPE = 1.1
 """A picture whose width over height differs by less than this factor from the spec's is stretched onto its size."""
 
@@ -124,60 +120,3 @@ def rounded(size: tuple[float, float], multiple: int) -> Size:
     """The nearest size whose sides are multiples, at least one each."""
     height, width = (max(multiple, round(side / multiple) * multiple) for side in size)
     return height, width
-
-
-def areas(classes: NDArray[np.uint8], names: Sequence[str]) -> dict[str, float]:
-    """Class -> the part of the picture that it has, in [0, 1]; all classes, in the order of their numbers."""
-    counts = np.bincount(classes.ravel(), minlength=len(names))
-    return {name: float(count / classes.size) for name, count in zip(names, counts, strict=True)}
-
-
-def overlay(rgb: Rgb8, classes: NDArray[np.uint8], colours: NDArray[np.uint8], key: Rgba8 | None = None) -> Rgb8:
-    """The classes' colours over a picture, half see-through.
-
-    Args:
-        rgb: (H, W, 3).
-        classes: (H, W) numbers.
-        colours: (K, 3).
-        key: a legend (h, w, 4) for the lower left corner; None for none.
-    """
-    layer, opacity = colours[classes], np.full(classes.shape, OPACITY, np.uint8)
-    stamp(layer, opacity, key)
-    return composite_u8(layer, rgb, opacity)
-
-
-def painter(
-    names: Sequence[str], colours: NDArray[np.uint8], show: str, legend: bool
-) -> Callable[[Rgb8, NDArray[np.uint8]], NDArray[np.uint8]]:
-    """What draws a picture (H, W, 3) and its classes (H, W) as they are to be shown.
-
-    Args:
-        names: of the classes.
-        colours: of the classes, (K, 3).
-        show: "overlay", "colours", or "index": the numbers themselves as a grey picture.
-        legend: whether an overlay and a colour map have one, of the classes that occur.
-    """
-
-    def draw(rgb: Rgb8, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if show == "index":
-            return classes
-        key, (height, width) = None, classes.shape
-        if legend:
-            counts = np.bincount(classes.ravel(), minlength=len(names)).tolist()
-            present = [number for number, count in enumerate(counts) if count > classes.size // 1000]
-            key = draw_legend([names[number] for number in present], colours[present], (height, width))
-        if show == "overlay":
-            return overlay(rgb, classes, colours, key)
-        layer, opacity = colours[classes], np.zeros(classes.shape, np.uint8)
-        stamp(layer, opacity, key)
-        return layer
-
-    return draw
-
-
-def stamp(layer: Rgb8, opacity: Alpha8, key: Rgba8 | None) -> None:
-    """Put a legend into the lower left corner, in place."""
-    if key is None or key.shape[0] > layer.shape[0] or key.shape[1] > layer.shape[1]:
-        return
-    there = slice(layer.shape[0] - key.shape[0], None), slice(0, key.shape[1])
-    layer[there], opacity[there] = key[..., :3], key[..., 3]

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sinet.training.recipe import ScheduleRow
+from sinet.training.rows import ScheduleRow
 
 MOMENTUM, POWER = 0.9, 0.98
 
