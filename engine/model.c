@@ -171,10 +171,13 @@ static void build_gates(struct builder *b, struct model *model, const struct con
     gate->scale = tensor(b, "gate.fused.scale", classes);
     gate->bias = tensor(b, "gate.fused.bias", classes);
     if (coarser == 0) return;
-    float *plain = take_floats(&b->arena, 2 * classes);
-    for (int k = 0; b->artefact && k < 2 * classes; k++) plain[k] = k < classes;
+    float *scale = take_floats(&b->arena, classes), *bias = take_floats(&b->arena, classes);
+    for (int k = 0; b->artefact && k < classes; k++) {
+        scale[k] = 1;
+        bias[k] = 0;
+    }
     model->gates[1] =
-        (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes), .scale = plain, .bias = plain + classes};
+        (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes), .scale = scale, .bias = bias};
 }
 
 static void build_weights(struct builder *b, struct model *model, const struct config *config) {
