@@ -317,39 +317,34 @@ int artefact_tensor(const struct artefact *artefact, const char *name, size_t co
  * but those of the last two kinds, which are `low` where they are not. */
 struct field {
     const char *name;
-    int low, high, offset;
-    int item_bytes, count_offset; /* of an item, and where the length of the list goes, if it may be of any */
-    const struct field *items;    /* ends with a null name */
-    const char *const *words;     /* of true or false: empty */
+    short low, high, offset, item_bytes;
+    const struct field *items; /* ends with a null name; the length of a list of any length goes right before the list */
+    const char *words;         /* the second behind the first; of true or false: empty */
 };
 
-static const char *const HEADS[] = {"conv", "transposed"}, *const TRUTHS[] = {"", ""};
-
 static const struct field BRANCH[] = {
-    {"kernel", 1, MAX_KERNEL, offsetof(struct branch_config, kernel), 0, 0, 0, 0},
-    {"pool", 1, MAX_POOL, offsetof(struct branch_config, pool), 0, 0, 0, 0},
-    {"crossed", 0, 0, offsetof(struct branch_config, crossed), 0, 0, 0, TRUTHS},
+    {"kernel", 1, MAX_KERNEL, offsetof(struct branch_config, kernel), 0, 0, 0},
+    {"pool", 1, MAX_POOL, offsetof(struct branch_config, pool), 0, 0, 0},
+    {"crossed", 0, 0, offsetof(struct branch_config, crossed), 0, 0, ""},
     {0},
 };
 static const struct field MODULE[] = {
-    {"width", 4, MAX_WIDTH, offsetof(struct module_config, width), 0, 0, 0, 0},
-    {"branches", 2, 2, offsetof(struct module_config, branches), sizeof(struct branch_config), 0, BRANCH, 0},
+    {"width", 4, MAX_WIDTH, offsetof(struct module_config, width), 0, 0, 0},
+    {"branches", 2, 2, offsetof(struct module_config, branches), sizeof(struct branch_config), BRANCH, 0},
     {0},
 };
 static const struct field STAGE[] = {
-    {"down", 1, MAX_WIDTH, offsetof(struct stage_config, down), 0, 0, 0, 0},
-    {"reduction", 1, 2 * MAX_WIDTH, offsetof(struct stage_config, reduction), 0, 0, 0, 0},
-    {"modules", 0, MAX_MODULES, offsetof(struct stage_config, module), sizeof(struct module_config),
-     offsetof(struct stage_config, modules), MODULE, 0},
+    {"down", 1, MAX_WIDTH, offsetof(struct stage_config, down), 0, 0, 0},
+    {"reduction", 1, 2 * MAX_WIDTH, offsetof(struct stage_config, reduction), 0, 0, 0},
+    {"modules", 0, MAX_MODULES, offsetof(struct stage_config, module), sizeof(struct module_config), MODULE, 0},
     {0},
 };
 static const struct field NETWORK[] = {
-    {"classes", 2, MAX_CLASSES, offsetof(struct config, classes), 0, 0, 0, 0},
-    {"stem", 1, MAX_WIDTH, offsetof(struct config, stem), 0, 0, 0, 0},
-    {"stages", 2, MAX_STAGES, offsetof(struct config, stages), sizeof(struct stage_config),
-     offsetof(struct config, stage_count), STAGE, 0},
-    {"head", 0, 0, offsetof(struct config, transposed), 0, 0, 0, HEADS},
-    {"aligned_corners", 1, 0, offsetof(struct config, aligned), 0, 0, 0, TRUTHS},
+    {"classes", 2, MAX_CLASSES, offsetof(struct config, classes), 0, 0, 0},
+    {"stem", 1, MAX_WIDTH, offsetof(struct config, stem), 0, 0, 0},
+    {"stages", 2, MAX_STAGES, offsetof(struct config, stages), sizeof(struct stage_config), STAGE, 0},
+    {"head", 0, 0, offsetof(struct config, transposed), 0, 0, "conv\0transposed"},
+    {"aligned_corners", 1, 0, offsetof(struct config, aligned), 0, 0, ""},
     {0},
 };
 
@@ -363,18 +358,19 @@ static int list(struct text *t, const struct field *field, char *to) {
         if (!object(t, field->items, to + field->offset + count * field->item_bytes)) return 0;
     }
     if (more != 0 || count < field->low) return 0;
-    if (field->count_offset) *(int *)(to + field->count_offset) = count;
+    if (field->low < field->high) ((int *)(to + field->offset))[-1] = count;
     return 1;
 }
 
-static int choice(struct text *t, const char *const *words, uint64_t *value) {
+static int choice(struct text *t, const char *words, uint64_t *value) {
     struct text body;
     space(t);
     *value = peek(t) == 't';
-    if (!*words[0]) return word(t, *value ? "true" : "false");
+    if (!*words) return word(t, *value ? "true" : "false");
     if (!string(t, &body)) return 0;
-    *value = equals(body, words[1]);
-    return *value || equals(body, words[0]);
+    *value = !equals(body, words);
+    while (*words++) {}
+    return !*value || equals(body, words);
 }
 
 static int object(struct text *t, const struct field *fields, char *to) {

@@ -171,10 +171,13 @@ static void build_gates(struct builder *b, struct model *model, const struct con
     gate->scale = tensor(b, "gate.fused.scale", classes);
     gate->bias = tensor(b, "gate.fused.bias", classes);
     if (coarser == 0) return;
-    float *plain = take_floats(&b->arena, 2 * classes);
-    for (int k = 0; b->artefact && k < 2 * classes; k++) plain[k] = k < classes;
+    float *scale = take_floats(&b->arena, classes), *bias = take_floats(&b->arena, classes);
+    for (int k = 0; b->artefact && k < classes; k++) {
+        scale[k] = 1;
+        bias[k] = 0;
+    }
     model->gates[1] =
-        (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes), .scale = plain, .bias = plain + classes};
+        (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes), .scale = scale, .bias = bias};
 }
 
 static void build_weights(struct builder *b, struct model *model, const struct config *config) {
@@ -195,7 +198,7 @@ static void build_weights(struct builder *b, struct model *model, const struct c
 }
 
 static void add_step(struct model *model, enum step_kind kind, int stage, int module) {
-    static const char kinds[][11] = {"stem",   "depthwise", "pointwise", "reduce", "branches",
+    static const char kinds[][10] = {"stem",   "depthwise", "pointwise", "reduce", "branches",
                                      "enlarge", "coarse",   "gate",      "fine gate", "head"};
     struct step *step = &model->step[model->steps++];
     struct builder name = {.length = 0};
@@ -229,7 +232,7 @@ static void list_steps(struct model *model) {
     }
     add_step(model, COARSE, -1, -1);
     add_step(model, GATE, -1, -1);
-    if (model->gate_count == 2 && !model->transposed) add_step(model, FINE, -1, -1);
+    if (gate_count(model) == 2 && !model->transposed) add_step(model, FINE, -1, -1);
     add_step(model, HEAD, -1, -1);
 }
 
@@ -250,10 +253,8 @@ static int build(const struct artefact *artefact, const struct config *config, c
     model->kernels = kernels;
     model->classes = config->classes;
     model->outputs = config->classes == 2 ? 1 : config->classes;
-    model->output_stride = 1 << (config->stage_count - 2);
     model->multiple = size_multiple(config);
     model->stage_count = config->stage_count;
-    model->gate_count = config->stage_count - 1;
     model->aligned = config->aligned;
     model->transposed = config->transposed;
     build_weights(&b, model, config);

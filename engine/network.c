@@ -553,7 +553,7 @@ static void run_enlarge(const struct context *ctx, int s, int m) {
 static void run_coarse(const struct context *ctx) {
     const struct stage *stage = &ctx->model->stages[ctx->model->stage_count - 1];
     const struct stage_space *here = &ctx->space->stages[ctx->model->stage_count - 1];
-    const struct map *features = stage_features(stage, here), *out = &ctx->space->coarse;
+    const struct map *features = stage_features(stage, here), *out = &ctx->space->logits[0];
     struct finish finish = {NULL, NULL, 0, NULL};
     ptrdiff_t unit = (ptrdiff_t)ROWS * out->width;
     struct range units = share(ctx, out->height / ROWS);
@@ -616,11 +616,11 @@ static void enlarge_band(const struct enlargement *e, int y, const float *plane,
         run_across(&e->across, scratch + o * wide, wide, out + (ptrdiff_t)o * to, to, together);
 }
 
-/* The same of all classes; their planes are `out_plane` apart. */
-static void enlarge_bands(const struct context *ctx, const struct enlargement *e, int y, const struct map *in,
-                          float *scratch, float *out, ptrdiff_t out_plane) {
+/* The same of what enters gate `g`, or the head, of all classes; their planes are `out_plane` apart. */
+static void enlarge_bands(const struct context *ctx, int g, int y, float *scratch, float *out, ptrdiff_t out_plane) {
+    const struct map *in = &ctx->space->logits[g];
     for (int k = 0; k < ctx->model->classes; k++)
-        enlarge_band(e, y, in->data + k * in->plane, in->row, scratch, out + k * out_plane);
+        enlarge_band(&ctx->space->enlarge[g], y, in->data + k * in->plane, in->row, scratch, out + k * out_plane);
 }
 
 /* Information blocking: detail from the skip is let through where the coarse answer is in doubt. ROWS rows from y on. */
@@ -628,10 +628,9 @@ static void gate_band(const struct context *ctx, int g, int y, float *out, ptrdi
     const struct model *model = ctx->model;
     const struct workspace *space = ctx->space;
     const struct gate *gate = &model->gates[g];
-    const struct enlargement *e = &space->gated[g];
     const struct map *skip = stage_features(&model->stages[gate->stage], &space->stages[gate->stage]);
-    int classes = model->classes, pixels = ROWS * e->across.to;
-    const float *detail = skip->data + (ptrdiff_t)y * e->across.to;
+    int classes = model->classes, pixels = ROWS * skip->width;
+    const float *detail = skip->data + (ptrdiff_t)y * skip->width;
     ptrdiff_t detail_plane = skip->plane;
     float *wide = scratch + (ptrdiff_t)classes * pixels, *rows = wide + (ptrdiff_t)classes * pixels + LANES;
     if (gate->slope) {
@@ -640,7 +639,7 @@ static void gate_band(const struct context *ctx, int g, int y, float *out, ptrdi
         detail = scratch;
         detail_plane = pixels;
     }
-    enlarge_bands(ctx, e, y, g ? &space->gates[0] : &space->coarse, rows, wide, pixels);
+    enlarge_bands(ctx, g, y, rows, wide, pixels);
     for (int i = 0; i < pixels; i += LANES) {
         vf open = doubt(wide + i, pixels, classes);
         for (int k = 0; k < classes; k++) {
@@ -652,7 +651,7 @@ static void gate_band(const struct context *ctx, int g, int y, float *out, ptrdi
 }
 
 static void run_gate(const struct context *ctx, int g) {
-    const struct map *out = &ctx->space->gates[g];
+    const struct map *out = &ctx->space->logits[g + 1];
     struct range units = share(ctx, out->height / ROWS);
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS)
         gate_band(ctx, g, y, out->data + (ptrdiff_t)y * out->width, out->plane, ctx->scratch);
@@ -732,9 +731,9 @@ static void run_head(const struct context *ctx, float *logits) {
     if (units.begin == units.end) return;
     ptrdiff_t row = space->out_width + 2 * SLACK;
     int classes = ctx->model->classes, next = units.begin * ROWS - 1;
-    struct head_rows h = {&space->last, &space->gates[ctx->model->gate_count - 1], classes,
-                          space->last.down.first[most(next, 0)], row, ctx->scratch + SLACK,
-                          ctx->scratch + SLACK + classes * WIDE * row};
+    const struct enlargement *e = &space->enlarge[gate_count(ctx->model)];
+    struct head_rows h = {e, &space->logits[gate_count(ctx->model)], classes, e->down.first[most(next, 0)], row,
+                          ctx->scratch + SLACK, ctx->scratch + SLACK + classes * WIDE * row};
     if (CHANNELS > 1 && classes % 2) clear_floats(h.ring + classes * RING * row, RING * row);
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
         for (; next <= y + ROWS; next++) head_row(&h, next);
@@ -767,8 +766,8 @@ static void run_transposed(const struct context *ctx, float *logits) {
     float *in = ctx->scratch, *four = in + (ptrdiff_t)model->classes * pixels + LANES;
     float *rest = four + 4 * (ptrdiff_t)model->outputs * CHUNK;
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
-        if (model->gate_count == 2) gate_band(ctx, 1, y, in, pixels, rest);
-        else enlarge_bands(ctx, &space->last, y, &space->gates[0], rest, in, pixels);
+        if (gate_count(model) == 2) gate_band(ctx, 1, y, in, pixels, rest);
+        else enlarge_bands(ctx, 1, y, rest, in, pixels);
         for (int r = 0; r < ROWS; r++)
             for (int x = 0; x < width; x += CHUNK)
                 spread(ctx, in + r * width + x, pixels, four, least(CHUNK, width - x),

@@ -94,10 +94,9 @@ enum { MAX_STEPS = 1 + MAX_STAGES * (2 + 3 * MAX_MODULES) + 4 };
 struct model {
     const struct kernels *kernels;
     int multiple, classes, outputs;
-    int output_stride;     /* input size / size of the answer */
     struct pointwise stem; /* 27 inputs: plane, row and column of the kernel */
     const float *stem_slope;
-    int stage_count, gate_count; /* a gate for each stage but the last */
+    int stage_count;
     struct stage stages[MAX_STAGES];
     struct pointwise coarse;
     struct gate gates[MAX_STAGES - 1]; /* the coarsest first */
@@ -151,12 +150,13 @@ struct workspace {
     int out_height, out_width;
     _Alignas(64) int arrived;    /* threads that wait at the barrier */
     _Alignas(64) unsigned phase; /* barriers passed; begins again at 0 after 2^32 */
-    struct map stem, coarse, gates[MAX_STAGES - 1]; /* `gates`: without what goes straight into a transposed head */
+    struct map stem;
+    /* What enters each gate and, last, the head, before its enlargement; and that. What goes from a second gate straight
+     * into a transposed head has neither. */
+    struct map logits[MAX_STAGES];
+    struct enlargement enlarge[MAX_STAGES]; /* by two, or, before a 3x3 head behind a single gate, in two steps of two */
     float *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
     struct stage_space stages[MAX_STAGES];
-    struct enlargement gated[MAX_STAGES - 1]; /* by two, of what enters each gate */
-    struct enlargement last; /* of what the last gate leaves: by two, or in two steps of two; none between the second
-                                gate and a transposed head */
     float *zero;                        /* a row that stands for all rows outside a map */
     float *scratch;                     /* of thread 0; those of the others follow */
     ptrdiff_t scratch_floats;
@@ -186,6 +186,10 @@ static inline int lcm(int a, int b) { return a / gcd(a, b) * b; }
 static inline int padded(int outputs, int block) {
     return outputs / block * block + (int)round_up(outputs % block, REST);
 }
+
+/* A gate for each stage but the last; and input size / size of the answer, a power of 2. */
+static inline int gate_count(const struct model *model) { return model->stage_count - 1; }
+static inline int output_shift(const struct model *model) { return model->stage_count - 2; }
 
 /* Whether a branch works on a smaller map. */
 static inline int squeezed(const struct branch *branch) { return branch->pool > 1; }

@@ -123,7 +123,7 @@ int sinet_model_outputs(const void *model) {
 }
 
 int sinet_model_output_stride(const void *model) {
-    return model ? ((const struct model *)model)->output_stride : SINET_ERROR_ARGUMENT;
+    return model ? 1 << output_shift(model) : SINET_ERROR_ARGUMENT;
 }
 
 /* --- workspaces ------------------------------------------------------------------------------------------------- */

@@ -97,27 +97,30 @@ static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct
     need(&n->scratch, (ptrdiff_t)(2 + round_up(down->outputs, REST)) * down->inputs);
 }
 
-/* What the decoder works on: the map that enters the first gate, and for each gate the one that leaves it, twice as
- * large; then what is left to enlarge before the head. */
+/* How often `logits[g]` is doubled. */
+static int doublings(const struct model *model, int g) {
+    return g < gate_count(model) ? 1 : 3 - gate_count(model) - model->transposed;
+}
+
 static void layout_decoder(struct arena *arena, struct needs *n, int lanes, struct workspace *space) {
     const struct model *model = space->model;
     int classes = model->classes, height = space->height >> (model->stage_count + 1);
     int width = space->width >> (model->stage_count + 1);
-    int straight = model->transposed && model->gate_count == 2; /* from the last gate into the head */
-    int last_width = space->out_width >> model->transposed;
-    space->coarse = take_map(arena, classes, height, width);
-    for (int g = 0; g < model->gate_count; g++, height *= 2, width *= 2) {
-        take_enlargement(arena, &space->gated[g], lanes, height, width, 2);
-        if (g == 0 || !straight) space->gates[g] = take_map(arena, classes, 2 * height, 2 * width);
+    for (int g = 0; g <= gate_count(model); g++) {
+        int times = 1 << doublings(model, g);
+        if (times == 1) break;
+        space->logits[g] = take_map(arena, classes, height, width);
+        take_enlargement(arena, &space->enlarge[g], lanes, height, width, times);
+        height *= times;
+        width *= times;
     }
-    if (!straight) take_enlargement(arena, &space->last, lanes, height, width, last_width / width);
     /* rows that are enlarged downwards only; what a gate lets through and what it makes that of */
-    ptrdiff_t band = (ptrdiff_t)ROWS * last_width + 2 * SLACK, gate = 2 * classes * (ROWS * (ptrdiff_t)width + SLACK);
+    ptrdiff_t band = (ptrdiff_t)ROWS * width + 2 * SLACK, gate = 2 * classes * band;
     need(&n->scratch, gate + band);
     if (model->transposed)
         need(&n->scratch, gate + band + classes * band + 4 * (ptrdiff_t)model->outputs * CHUNK);
     else
-        need(&n->scratch, head_classes(classes) * (ptrdiff_t)(RING + WIDE) * (space->out_width + 2 * SLACK));
+        need(&n->scratch, head_classes(classes) * (ptrdiff_t)(RING + WIDE) * (width + 2 * SLACK));
 }
 
 /* Divide the memory, or, without any, count what is needed. */
@@ -130,8 +133,8 @@ static int64_t layout(const struct model *model, int height, int width, int thre
     space->model = model;
     space->height = height;
     space->width = width;
-    space->out_height = height / model->output_stride;
-    space->out_width = width / model->output_stride;
+    space->out_height = height >> output_shift(model);
+    space->out_width = width >> output_shift(model);
     space->threads = threads;
     space->arrived = space->phase = 0;
     space->stem = take_map(&arena, model->stem.outputs, height / 2, width / 2);
@@ -266,9 +269,8 @@ void workspace_prepare(const struct model *model, int height, int width, int thr
                 fill_enlargement(&space->stages[s].enlarge[pool], 1, 1, lanes, space->scratch);
         clear_surroundings(&space->stages[s], stage_width(&model->stages[s]) / 2);
     }
-    for (int g = 0; g < model->gate_count; g++)
-        fill_enlargement(&space->gated[g], 1, model->aligned, lanes, space->scratch);
-    int times = 3 - model->gate_count - model->transposed;
-    if (times) fill_enlargement(&space->last, times, model->aligned, lanes, space->scratch);
+    for (int g = 0; g <= gate_count(model); g++)
+        if (doublings(model, g))
+            fill_enlargement(&space->enlarge[g], doublings(model, g), model->aligned, lanes, space->scratch);
 }
 
