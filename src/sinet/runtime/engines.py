@@ -36,12 +36,26 @@ def _open_mediapipe(model: ModelFile, threads: int) -> Backend:
     return MediaPipeBackend(model, threads)
 
 
+def _open_ncnn(model: ModelFile, threads: int) -> Backend:
+    from sinet.runtime.ncnn import NcnnBackend
+
+    return NcnnBackend(model, threads)
+
+
+def _open_executorch(model: ModelFile, threads: int) -> Backend:
+    from sinet.runtime.executorch import ExecuTorchBackend
+
+    return ExecuTorchBackend(model, threads)
+
+
 ENGINES: dict[str, tuple[tuple[str, ...], Callable[[ModelFile, int], Backend]]] = {
     "native": ((".safetensors",), _open_native),
     "onnx": ((".onnx",), _open_onnx),
     "openvino": ((".onnx", ".xml"), _open_openvino),
     "litert": ((".tflite",), _open_litert),
     "mediapipe": ((".tflite",), _open_mediapipe),
+    "ncnn": ((".param",), _open_ncnn),
+    "executorch": ((".pte",), _open_executorch),
 }
 """Engine name -> (suffixes of the files it runs, how to open one).
 
