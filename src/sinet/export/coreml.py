@@ -1,7 +1,7 @@
 """A Core ML package for Apple's systems: an ML Program that takes a picture, by coremltools.
 
-Vision hands it the picture, scaled; the answer, `person`, is a map of probabilities. Core ML runs on Apple's systems alone:
-`examples/coreml_check.py` compares there.
+Vision hands it the picture, scaled; the answer, `person`, is a map of probabilities. Core ML runs on Apple's systems
+alone: `examples/coreml_check.py` compares there.
 """
 
 from importlib import import_module

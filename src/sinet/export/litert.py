@@ -1,6 +1,7 @@
 """A .tflite file for LiteRT (phones, boards, browsers), by Google's litert-torch; halves and int8 by its quantizer."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from sinet.core.errors import MissingExtraError
-from sinet.core.spec import ModelSpec
+from sinet.core.spec import ModelSpec, spec_to_json
 from sinet.export.calibration import inputs_of
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import example, formed
@@ -21,6 +22,10 @@ SIGNATURE, ARGUMENT = "serving_default", "args_0"
 """What litert-torch calls the one function of its files, and that function's input."""
 
 
+_LAST: dict[str, bytes] = {}
+"""Digest of network and spec -> its file, which takes the converter half a minute."""
+
+
 def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> ModelSpec:
     """Write the file. Input and output stay as the spec says, also where all between them is int8."""
     form, fed = formed(order, network, spec)
@@ -29,7 +34,7 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
 
 
 def converted(network: nn.Module, spec: ModelSpec) -> bytes:
-    """The float32 file.
+    """The float32 file; the last one is kept, since the other precisions are made of the same.
 
     Args:
         network: takes what the spec says, answers with one tensor.
@@ -39,6 +44,16 @@ def converted(network: nn.Module, spec: ModelSpec) -> bytes:
         MissingExtraError: the converter is not installed.
         ModelError: it failed.
     """
+    key = sha256(spec_to_json(spec).encode())
+    for tensor in network.state_dict().values():
+        key.update(tensor.numpy().tobytes())
+    if (digest := key.hexdigest()) not in _LAST:
+        _LAST.clear()
+        _LAST[digest] = _convert(network, spec)
+    return _LAST[digest]
+
+
+def _convert(network: nn.Module, spec: ModelSpec) -> bytes:
     litert_torch = library("litert_torch")
     with TemporaryDirectory() as folder, hushed("litert-torch"):
         path = Path(folder) / "network.tflite"

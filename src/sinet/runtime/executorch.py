@@ -37,11 +37,15 @@ class ExecuTorchBackend:
             self._program: Any = runtime.load_program(str(model.path))
             self._method: Any = self._program.load_method("forward")
         except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{model.path}: not a program that ExecuTorch can run ({error}); export it again") from error
+            raise ModelError(
+                f"{model.path}: not a program that ExecuTorch can run ({error}); export it again"
+            ) from error
         # One method owns one set of buffers, so two threads must take turns.
         self._turn = threading.Lock()
 
     def run(self, x: NetInput) -> Logits:
         """Run the network once on one standardised input."""
         with self._turn:
-            return self._method.execute([self._torch.from_numpy(x)])[0].numpy().copy()
+            # A copy: NumPy gives an axis of one any stride, ExecuTorch wants the usual one.
+            given = self._torch.from_numpy(x).clone(memory_format=self._torch.contiguous_format)
+            return self._method.execute([given])[0].numpy().copy()

@@ -42,7 +42,9 @@ class NcnnBackend:
         self._net: Any = self._ncnn.Net()
         self._net.opt.num_threads = threads
         if not weights.is_file() or self._net.load_param(str(model.path)) or self._net.load_model(str(weights)):
-            raise ModelError(f"{model.path}: not a network that ncnn can run; export it again, .param and .bin together")
+            raise ModelError(
+                f"{model.path}: not a network that ncnn can run; export it again, .param and .bin together"
+            )
 
     def run(self, x: NetInput) -> Logits:
         """Run the network once on one standardised input."""
