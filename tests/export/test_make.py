@@ -159,7 +159,7 @@ def test_a_file_by_another_suffix_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("target", "library", "extra"), [
     ("litert", "litert_torch", "export-litert"),
-    ("mediapipe", "mediapipe.tasks.python.metadata.metadata_writers.image_segmenter", "export-mediapipe"),
+    ("mediapipe", "mediapipe.tasks.metadata.metadata_schema_py_generated", "export-mediapipe"),
     ("openvino", "openvino", "export-openvino"),
     ("coreml", "coremltools", "export-coreml"),
     ("ncnn", "pnnx", "export-ncnn"),

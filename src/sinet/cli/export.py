@@ -85,7 +85,7 @@ class Request:
 def command(**options: Any) -> int:
     """Export; the help text is `HELP`."""
     request = Request(**options)
-    from sinet.cli.export_check import check, tell
+    from sinet.cli.export_check import check, pictures, tell
     from sinet.export.targets import check_order, file_name
     from sinet.media.sinks import check_free
     from sinet.runtime.catalog import find_model, names
@@ -96,6 +96,7 @@ def command(**options: Any) -> int:
     model = find_model(request.model or names()[0])
     files = {_path(request, len(orders), file_name(model.spec.name, order)): order for order in orders}
     check_free(files, request.overwrite)
+    items = pictures(request, orders)
     made, missing = _make(model, files, several="all" in request.targets)
     for path, (order, spec) in made.items():
         _say(path, order, spec, err=request.as_json)
@@ -104,7 +105,7 @@ def command(**options: Any) -> int:
     }
     status = 1 if missing else 0
     if measured or request.as_json:
-        rows = check(model, measured, request) if measured else []
+        rows = check(model, measured, items, request.runs) if measured else []
         status = max(status, tell(rows, list(made), request))
     return status
 

@@ -56,8 +56,35 @@ class Row:
     fits: bool | None = None
 
 
-def check(model: "ModelFile", files: "dict[Path, tuple[Order, ModelSpec]]", request: "Request") -> list[Row]:
-    """Run every file on the pictures, and time those that run.
+def pictures(request: "Request", orders: "list[Order]") -> "list[Item]":
+    """The pictures to check on: those of --check, else those of the calibration, else none.
+
+    Raises:
+        ImageError, LabelError: they are not there.
+    """
+    from sinet.data.labelled import Item, find_items
+    from sinet.data.rows import is_set
+    from sinet.media.places import open_place
+
+    if request.check is None:
+        calibrated = next((order.pictures for order in orders if order.precision == "int8"), ())
+        return [Item(picture.stem, picture, None) for picture in calibrated]
+    folder = open_place(request.check)
+    labelled = (folder / "masks").is_dir() or is_set(folder)
+    names = None if request.check_list is None else open_place(request.check_list)
+    return find_items(folder, names, empty=not labelled)
+
+
+def check(
+    model: "ModelFile", files: "dict[Path, tuple[Order, ModelSpec]]", items: "list[Item]", runs: int
+) -> list[Row]:
+    """Run every file on pictures, and time those that run.
+
+    Args:
+        model: what they were made of.
+        files: path -> what it was made as, and its spec.
+        items: the pictures, at least one.
+        runs: turns that are timed.
 
     Raises:
         ImageError, LabelError: pictures or labels cannot be read.
@@ -77,11 +104,10 @@ def check(model: "ModelFile", files: "dict[Path, tuple[Order, ModelSpec]]", requ
         rows[str(path)] = Row(path.name, order.target, order.precision, order.input, size_bytes(order, path), name)
         if not isinstance(opened, str):
             backends[str(path)] = opened
-    items = _items(request, files)
     sizes = {backend.spec.preprocess.size for backend in backends.values()}
     agreed = compare({size: TorchBackend(model, size) for size in sizes}, backends, _counted(items))
     rgb = load_image(items[0].image).rgb
-    times = interleave({path: network_task(backend, rgb) for path, backend in backends.items()}, request.runs)
+    times = interleave({path: network_task(backend, rgb) for path, backend in backends.items()}, runs)
     for path, agreement in agreed.items():
         ours, theirs = agreement.foreground_iou, agreement.reference_iou
         lost = None if ours is None or theirs is None else theirs - ours
@@ -96,7 +122,7 @@ def check(model: "ModelFile", files: "dict[Path, tuple[Order, ModelSpec]]", requ
             lost=lost,
             p50_ms=times[path].p50_ms,
             min_ms=times[path].min_ms,
-            fits=_fits(row.precision, agreement.max_difference, lost),
+            fits=fits(row.precision, agreement.max_difference, lost),
         )
     return list(rows.values())
 
@@ -117,25 +143,11 @@ def _open(path: Path, order: "Order", spec: "ModelSpec") -> "Backend | str":
         return str(error)
 
 
-def _fits(precision: str, difference: float, lost: float | None) -> bool | None:
+def fits(precision: str, difference: float, lost: float | None) -> bool | None:
+    """Whether a file is within what its precision may cost; None where there are no labels to say so."""
     if precision in MOST:
         return difference <= MOST[precision]
     return None if lost is None else lost <= MOST_LOST
-
-
-def _items(request: "Request", files: "dict[Path, tuple[Order, ModelSpec]]") -> "list[Item]":
-    """The pictures to check on; those of the calibration where no others were given."""
-    from sinet.data.labelled import Item, find_items
-    from sinet.data.rows import is_set
-    from sinet.media.places import open_place
-
-    if request.check is None:
-        pictures = next(order.pictures for order, _ in files.values() if order.precision == "int8")
-        return [Item(picture.stem, picture, None) for picture in pictures]
-    folder = open_place(request.check)
-    labelled = (folder / "masks").is_dir() or is_set(folder)
-    names = None if request.check_list is None else open_place(request.check_list)
-    return find_items(folder, names, empty=not labelled)
 
 
 def _counted(items: "list[Item]") -> "Iterator[Item]":
