@@ -30,6 +30,7 @@ from sinet.core.types import Size
 from sinet.export.artefact import write_whole
 from sinet.export.deployed import Act, Affine, Branch, DeployedSINet, Squeeze, Stage
 from sinet.export.form import example, formed
+from sinet.export.hushed import hushed
 from sinet.export.targets import Order
 
 if TYPE_CHECKING:
@@ -198,8 +199,7 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
         OutputError: the file cannot be written.
     """
     writer()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+    with hushed("torch's ONNX exporter"):  # it warns about its own internals
         program = torch.onnx.export(
             network, (example(spec),), dynamo=True, verbose=False, input_names=["image"], output_names=["logits"]
         )
