@@ -1,4 +1,4 @@
-"""The engines that check exported files: what they lack, what they refuse. tests/export/test_make.py has their answers."""
+"""The engines that check exported files: what they lack and refuse; their answers: export/test_make.py."""
 
 import sys
 from dataclasses import replace

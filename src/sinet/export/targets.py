@@ -161,7 +161,7 @@ TARGETS: dict[str, Target] = {
         precisions=("float16", "float32"),
         inputs=("image",),
         refused={
-            "int8": "Core ML computes in halves and int8 weights save 90 KB of 180; use --precision float16",
+            "int8": "Core ML would keep int8 weights, 90 KB of them, and compute in halves; use --precision float16",
             "tensor": "Core ML is handed pictures by Vision; use --to onnx for tensors",
         },
         unrun="Core ML runs on Apple's systems alone; there: python examples/coreml_check.py",
