@@ -82,6 +82,13 @@ def test_what_is_there_stays(desk: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert find_model(desk / "portrait-13.artefact.safetensors").spec == find_model("portrait-13").spec
 
 
+def test_what_would_be_written_beside_it_stays_too(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (desk / "net.bin").write_text("mine")
+    assert "net.bin" in refusal(capsys, "--to", "ncnn", "-o", "net.param")
+    (desk / "net.tflite.spec.json").write_text("mine")
+    assert "net.tflite.spec.json" in refusal(capsys, "--to", "litert", "-o", "net.tflite")
+
+
 def test_without_torch_the_command_is_said(desk: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sinet.cli.export.find_spec", lambda name: None)
     assert "run: pip install 'sinet[export]'" in refusal(capsys, "--to", "native")

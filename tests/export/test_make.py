@@ -22,7 +22,7 @@ from sinet.export.form import from_picture  # noqa: E402
 from sinet.export.make import export  # noqa: E402
 from sinet.export.reference import TorchBackend  # noqa: E402
 from sinet.export.targets import TARGETS, Order, file_name  # noqa: E402
-from sinet.export.words import feeding, next_step, size_bytes  # noqa: E402
+from sinet.export.words import feeding, next_step, size_bytes, written  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
 from sinet.native.resize import preprocess  # noqa: E402
 from sinet.runtime.backend import ModelFile  # noqa: E402
@@ -82,10 +82,7 @@ def test_it_answers_like_the_network(target: str, precision, given, tmp_path: Pa
     model, order = find_model("portrait-13"), Order(target, precision, given, pictures)
     path = tmp_path / file_name("net", order)
     spec = export(model, order, path)
-    names = {path.name, *(path.with_suffix(end).name for end in TARGETS[target].beside)}
-    if not TARGETS[target].spec_inside:
-        names.add(f"{path.name}.spec.json")
-    assert {p.name for p in tmp_path.iterdir()} == names
+    assert set(tmp_path.iterdir()) == set(written(order, path))
     assert find_model(path).spec == spec if path.is_file() else True
     assert 100_000 < size_bytes(order, path) < 1_800_000
     engine = TARGETS[target].engine

@@ -87,6 +87,7 @@ def command(**options: Any) -> int:
     request = Request(**options)
     from sinet.cli.export_check import check, pictures, tell
     from sinet.export.targets import check_order, file_name
+    from sinet.export.words import written
     from sinet.media.sinks import check_free
     from sinet.runtime.catalog import find_model, names
 
@@ -95,7 +96,7 @@ def command(**options: Any) -> int:
         check_order(order)
     model = find_model(request.model or names()[0])
     files = {_path(request, len(orders), file_name(model.spec.name, order)): order for order in orders}
-    check_free(files, request.overwrite)
+    check_free([place for path, order in files.items() for place in written(order, path)], request.overwrite)
     items = pictures(request, orders)
     made, missing = _make(model, files, several="all" in request.targets)
     for path, (order, spec) in made.items():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sinet.core.spec import ModelSpec
 from sinet.export.targets import TARGETS, Order
+from sinet.runtime.catalog import spec_beside
 
 
 def feeding(spec: ModelSpec) -> str:
@@ -34,8 +35,17 @@ def next_step(order: Order, path: Path) -> str:
     return ""
 
 
+def parts(order: Order, path: Path) -> list[Path]:
+    """The file itself, then those that belong to it, but for a spec beside it."""
+    return [path, *(path.with_suffix(end) for end in TARGETS[order.target].beside)]
+
+
+def written(order: Order, path: Path) -> list[Path]:
+    """All that stands somewhere after an export to `path`."""
+    return parts(order, path) + ([] if TARGETS[order.target].spec_inside else [spec_beside(path)])
+
+
 def size_bytes(order: Order, path: Path) -> int:
     """Of all files that belong to an export, but for a spec beside it; of a folder all files in it."""
-    files = [path, *(path.with_suffix(end) for end in TARGETS[order.target].beside)]
-    inside = [file for found in files for file in (found.rglob("*") if found.is_dir() else [found])]
+    inside = [file for found in parts(order, path) for file in (found.rglob("*") if found.is_dir() else [found])]
     return sum(file.stat().st_size for file in inside if file.is_file())
