@@ -29,7 +29,8 @@ from sinet.runtime.backend import ModelFile  # noqa: E402
 from sinet.runtime.catalog import find_model  # noqa: E402
 from sinet.runtime.engines import open_backend  # noqa: E402
 
-pytestmark = pytest.mark.torch
+# Converters and engines warn of what they import.
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
 LIBRARIES = {
     "native": (),

@@ -13,6 +13,7 @@ from sinet.runtime.backend import ModelFile
 from sinet.runtime.catalog import find_model, spec_beside
 from sinet.runtime.engines import open_backend
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # the engines warn of what they import
 CODES = PreprocessSpec((32, 32), "nhwc", "rgb", (0, 0, 0), (255, 255, 255))
 SPEC = ModelSpec("net", CODES, OutputSpec("nhwc", "identity", 0), "MIT", "a test's")
 NCHW = replace(SPEC, preprocess=replace(CODES, layout="nchw"))
