@@ -45,7 +45,6 @@ LIBRARIES = {
     "ncnn": ("pnnx", "ncnn"),
     "executorch": ("executorch",),
 }
-INT8 = {"openvino": ("nncf",)}
 SLOW = {"litert", "mediapipe", "executorch"}
 """Their converters take half a minute and more."""
 MOST = {"float32": 1e-3, "float16": 1e-2}
@@ -55,8 +54,7 @@ def orders() -> list[object]:
     made = []
     for name, target in TARGETS.items():
         for precision, given in product(target.precisions, target.inputs):
-            libraries = LIBRARIES[name] + (INT8.get(name, ()) if precision == "int8" else ())
-            lacking = [library for library in libraries if find_spec(library) is None]
+            lacking = [library for library in LIBRARIES[name] if find_spec(library) is None]
             marks = [pytest.mark.skipif(bool(lacking), reason=f"{', '.join(lacking)} not installed")]
             marks += [pytest.mark.slow] * (name in SLOW)
             made.append(pytest.param(name, precision, given, id=f"{name}-{precision}-{given}", marks=marks))

@@ -190,7 +190,9 @@ HEADS = ("file", "engine", "bytes", "max diff.", "mean diff.", "mask IoU", "fg. 
 def _cells(row: Row) -> tuple[str, ...]:
     if not row.pictures:
         return row.file, row.engine, f"{row.size_bytes:,}", *[""] * 6
-    labelled = ("", "") if row.foreground_iou is None else (f"{row.foreground_iou:.4f}", f"{row.lost:+.4f}")
+    labelled = (
+        ("", "") if row.foreground_iou is None else (f"{row.foreground_iou:.4f}", f"{round(row.lost or 0, 4) + 0:+.4f}")
+    )
     return (
         row.file,
         row.engine,
