@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,8 +8,11 @@ from hypothesis import strategies as st
 from sinet.core.errors import ImageError
 from sinet.core.postprocess import postprocess
 from sinet.core.preprocess import preprocess
+from sinet.core.resample import resize_rgb
 from sinet.core.spec import OutputSpec, PreprocessSpec
+from sinet.native.resize import preprocess as native_preprocess
 
+CODES = PreprocessSpec((32, 64), "nhwc", "rgb", (0, 0, 0), (1, 1, 1), "uint8")
 SPEC = PreprocessSpec((32, 64), "nchw", "bgr", (10.0, 20.0, 30.0), (2.0, 4.0, 8.0))
 OUTPUT = OutputSpec("nchw", "sigmoid", 0)
 
@@ -82,3 +87,13 @@ def test_the_golden_input_is_met_bit_for_bit(shared, portrait_path) -> None:
     spec = PreprocessSpec((224, 224), "nchw", "bgr", mean, (std[0] * 255, std[1] * 255, std[2] * 255))
     x, _ = preprocess(np.asarray(Image.open(portrait_path).convert("RGB")), spec)
     np.testing.assert_allclose(x, golden, rtol=3e-7, atol=1e-9)
+
+
+def test_codes_go_in_as_they_are() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+    for make in (preprocess, native_preprocess):
+        x, _ = make(rgb, CODES)
+        assert (x.shape, x.dtype) == ((1, 32, 64, 3), np.uint8)
+        assert np.array_equal(x[0], resize_rgb(rgb, (32, 64)))
+        planes, _ = make(rgb, dataclasses.replace(CODES, layout="nchw", colour_order="bgr"))
+        assert np.array_equal(planes[0], x[0, ..., ::-1].transpose(2, 0, 1))

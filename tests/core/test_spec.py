@@ -22,6 +22,18 @@ def test_json_there_and_back(spec: ModelSpec) -> None:
     assert spec_from_json(spec_to_json(spec), "here") == spec
 
 
+def test_a_spec_of_floats_is_written_as_it_always_was() -> None:
+    assert "dtype" not in spec_to_json(SPEC)
+    codes = dataclasses.replace(SPEC.preprocess, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), dtype="uint8")
+    spec = dataclasses.replace(SPEC, preprocess=codes)
+    assert spec_from_json(spec_to_json(spec), "here") == spec
+
+
+def test_the_shape_of_the_input() -> None:
+    assert SPEC.preprocess.shape == (1, 3, 32, 64)
+    assert dataclasses.replace(SPEC.preprocess, layout="nhwc").shape == (1, 32, 64, 3)
+
+
 def test_a_spec_is_one_line_of_plain_json() -> None:
     text = spec_to_json(SPEC)
     assert "\n" not in text
@@ -32,6 +44,10 @@ def test_a_spec_is_one_line_of_plain_json() -> None:
     ("edit", "message"),
     [
         (lambda d: d["preprocess"].update(std=[1, 0, 1]), "std: expected positive values"),
+        (
+            lambda d: d["preprocess"].update(dtype="uint8"),
+            r"dtype: uint8 takes the code values .* got \(1",
+        ),
         (lambda d: d["preprocess"].update(size=[0, 32]), "size: expected two positive sides, got 0x32"),
         (lambda d: d["preprocess"].update(colour_order="rbg"), "colour_order: expected one of 'rgb', 'bgr'"),
         (lambda d: d.update(threshold=0.5), "here: unknown field threshold"),

@@ -93,7 +93,7 @@ def test_a_file_that_is_no_artefact_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "engine", "message"),
     [
-        (".bin", "auto", r"no engine runs a \.bin file; give one of \.safetensors, \.onnx, \.tflite"),
+        (".bin", "auto", r"no engine runs a \.bin file; give one of \.safetensors, \.onnx, \.xml, \.tflite"),
         ("", "auto", "no engine runs a suffixless file"),
         (".safetensors", "warp", "no engine is called 'warp'; the engines are auto, native, onnx, openvino, litert"),
         (".onnx", "native", r"the native engine runs \.safetensors files, this is a \.onnx one"),

@@ -23,6 +23,7 @@ VERBS = {
     "bench": "Measure latency, stage by stage.",
     "data": "Make, look through, check and convert labelled sets.",
     "train": "Train a network as a recipe says.",
+    "export": "Write a model in the form of another engine.",
     "doctor": "Check this installation.",
     "completion": "Print the script that completes sinet in a shell.",
 }

@@ -16,7 +16,7 @@ def preprocess(rgb: Rgb8, spec: PreprocessSpec) -> tuple[NetInput, Geometry]:
         spec: the network's preprocessing.
 
     Returns:
-        The standardised input, float32, (1, 3, h, w) or (1, h, w, 3) as `spec.layout` says; and the way back.
+        The standardised input, (1, 3, h, w) or (1, h, w, 3) of the kind that `spec` says; and the way back.
 
     Raises:
         ImageError: `rgb` is not a picture of that shape and dtype.
@@ -30,7 +30,12 @@ def standardise(rgb: Rgb8 | Float, spec: PreprocessSpec) -> NetInput:
     """Colours of the input's size, (h, w, 3), codes red first -> (code - mean) / std in the spec's order and layout."""
     ordered = rgb[..., ::-1] if spec.colour_order == "bgr" else rgb
     made = (ordered.astype(np.float32) - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
-    return np.ascontiguousarray(made.transpose(2, 0, 1) if spec.layout == "nchw" else made)[None]
+    return of_kind(np.ascontiguousarray(made.transpose(2, 0, 1) if spec.layout == "nchw" else made)[None], spec)
+
+
+def of_kind(x: Float, spec: PreprocessSpec) -> NetInput:
+    """A standardised input as the kind of values that the spec names; codes that lie between two are rounded."""
+    return np.rint(x).astype(np.uint8) if spec.dtype == "uint8" else x
 
 
 def check_rgb(rgb: AnyArray) -> None:

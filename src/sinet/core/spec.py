@@ -31,6 +31,7 @@ class PreprocessSpec:
         colour_order: order of the channels, and of `mean` and `std`.
         mean: subtracted from each channel, in code values.
         std: what each channel is then divided by, in code values.
+        dtype: kind of the input's values; "uint8" takes the code values as they are, so that `mean` is 0 and `std` 1.
     """
 
     size: Size
@@ -38,12 +39,24 @@ class PreprocessSpec:
     colour_order: Literal["rgb", "bgr"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    dtype: Literal["float32", "uint8"] = field(default="float32", metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:
             raise SpecError(f"preprocess.size: expected two positive sides, got {self.size[0]}x{self.size[1]}")
         if min(self.std) <= 0:
             raise SpecError(f"preprocess.std: expected positive values, got {self.std}")
+        if self.dtype == "uint8" and (set(self.mean), set(self.std)) != ({0}, {1}):
+            raise SpecError(
+                f"preprocess.dtype: uint8 takes the code values as they are, with mean 0 and std 1, got {self.mean} "
+                f"and {self.std}; write float32, or standardise inside the network"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the network's input, (1, 3, h, w) or (1, h, w, 3)."""
+        height, width = self.size
+        return (1, 3, height, width) if self.layout == "nchw" else (1, height, width, 3)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
 | `Alpha` | (H, W) | float32 | opacity in [0, 1] |
 | `Alpha8` | (H, W) | uint8 | opacity in 0..255 |
 | `Mask` | (H, W) | bool | an `Alpha` after a named threshold |
-| `NetInput` | (1, C, h, w) or (1, h, w, C) | float32 | standardised as the spec says |
+| `NetInput` | (1, C, h, w) or (1, h, w, C) | float32, or uint8 where the spec says so | standardised as the spec says |
 | `Logits` | (1, K, h, w) or (1, h, w, K) | float32 | unbounded, before softmax or sigmoid |
 
 A size is always (height, width).
@@ -24,7 +24,7 @@ Rgba8: TypeAlias = NDArray[np.uint8]
 Alpha: TypeAlias = NDArray[np.float32]
 Alpha8: TypeAlias = NDArray[np.uint8]
 Mask: TypeAlias = NDArray[np.bool_]
-NetInput: TypeAlias = NDArray[np.float32]
+NetInput: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 Logits: TypeAlias = NDArray[np.float32]
 Float: TypeAlias = NDArray[np.float32]
 AnyArray: TypeAlias = NDArray[Any]

@@ -12,7 +12,6 @@ of operator set 11, and no blocked layout: that file is written in these, with P
 """
 
 import argparse
-import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -23,10 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from sinet.core.errors import ModelError, OutputError
-from sinet.core.spec import OutputSpec, PreprocessSpec
+from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec
 from sinet.export.artefact import load_artefact, write_whole
 from sinet.export.deployed import Act, DeployedSINet, FreeAct
-from sinet.export.onnx import blocked, save_onnx, writer
+from sinet.export.form import check_one_map, example, recoded
+from sinet.export.onnx import blocked, save_onnx, trace_onnx, writer
+from sinet.export.targets import Order
 from sinet.runtime.catalog import catalog, find_model
 from sinet.runtime.onnx import import_runtime
 
@@ -54,18 +55,6 @@ class DropIn(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         person = torch.sigmoid(self.network(self.colours(image)))
         return torch.cat([1 - person, person], 1)
-
-
-def recoded(fed: PreprocessSpec, wanted: PreprocessSpec) -> nn.Conv2d:
-    """The 1x1 convolution from one standardisation to another, the order of the channels included."""
-    source = [fed.colour_order.index(colour) for colour in wanted.colour_order]
-    weight, bias = torch.zeros(3, 3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-    for channel, place in enumerate(source):
-        weight[channel, place] = fed.std[place] / wanted.std[channel]
-        bias[channel] = (fed.mean[place] - wanted.mean[channel]) / wanted.std[channel]
-    made = nn.Conv2d(3, 3, 1)
-    made.weight, made.bias = nn.Parameter(weight.float()[:, :, None, None]), nn.Parameter(bias.float())
-    return made
 
 
 def in_one_piece(network: DeployedSINet) -> DeployedSINet:
@@ -105,30 +94,22 @@ def export_obs(model: str | Path, output: Path) -> Path:
         raise ModelError(f"{found.path}: the plugin takes two classes, this network has {network.config.classes}")
     if not network.config.portrait_form:
         raise ModelError(f"{found.path}: the plugin takes the portrait's form, and this network has another")
-    onnx, _ = writer()
-    spec = replace(found.spec, preprocess=FED, output=READ, network=None)
-    form = blocked(network, FED.size) if output.suffix == ".onnx" else in_one_piece(network)
-    with TemporaryDirectory() as folder:
-        graph = Path(folder) / NAME
-        _export(DropIn(form, found.spec.preprocess).eval(), graph)
-        save_onnx(onnx.load(graph), spec, graph)
-        write_whole(graph.read_bytes() if output.suffix == ".onnx" else _as_ort(graph), output)
+    write(Order("onnx-obs", "float32", "tensor"), network, found.spec, output)
     return output
 
 
-def _export(network: DropIn, path: Path) -> None:
-    example = torch.zeros(1, 3, *FED.size)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's newer exporter knows no operator set as old as this one
-        torch.onnx.export(
-            network,
-            (example,),
-            path,
-            dynamo=False,
-            opset_version=_OPERATORS,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-        )
+def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> ModelSpec:
+    """The target `onnx-obs`."""
+    check_one_map(network)
+    onnx, _ = writer()
+    fed = replace(spec, preprocess=FED, output=READ, network=None)
+    form = blocked(network, FED.size) if path.suffix == ".onnx" else in_one_piece(network)
+    with TemporaryDirectory() as folder:
+        graph = Path(folder) / NAME
+        trace_onnx(DropIn(form, spec.preprocess).eval(), example(fed), graph, _OPERATORS, INPUT, OUTPUT)
+        save_onnx(onnx.load(graph), fed, graph)
+        write_whole(graph.read_bytes() if path.suffix == ".onnx" else _as_ort(graph), path)
+    return fed
 
 
 def _as_ort(graph: Path) -> bytes:

@@ -29,6 +29,9 @@ from sinet.core.spec import SPEC_KEY, ModelSpec, spec_to_json
 from sinet.core.types import Size
 from sinet.export.artefact import write_whole
 from sinet.export.deployed import Act, Affine, Branch, DeployedSINet, Squeeze, Stage
+from sinet.export.form import example, formed
+from sinet.export.hushed import hushed
+from sinet.export.targets import Order
 
 if TYPE_CHECKING:
     import onnx
@@ -181,12 +184,19 @@ def blocked(network: DeployedSINet, size: Size) -> Blocked:
     return Blocked(network, size).eval()
 
 
+def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> ModelSpec:
+    """The target `onnx`: the blocked form at the spec's size."""
+    form, fed = formed(order, network, spec, lambda plain: blocked(plain, spec.preprocess.size))
+    export_onnx(form, fed, path)
+    return fed
+
+
 def export_onnx(network: nn.Module, spec: ModelSpec, path: Path, *, multiple: int | None = None) -> None:
     """Write a network as an ONNX file with its spec in the metadata.
 
     Args:
-        network: takes (1, 3, h, w), answers with one tensor.
-        spec: its spec; `spec.preprocess.size` fixes the size.
+        network: takes what the spec says, answers with one tensor.
+        spec: its spec; `spec.preprocess` fixes size, layout and kind of the input.
         path: the file to write; nothing stands there until it is whole.
         multiple: leaves height and width free instead, as multiples of this: a deployed network's
             `config.size_multiple`.
@@ -196,15 +206,14 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path, *, multiple: in
         OutputError: the file cannot be written.
     """
     writer()
-    size, free = spec.preprocess.size, None
+    fed, free = example(spec), None
     if multiple is not None:
-        size = 2 * multiple, 3 * multiple  # different, for what is equal here would be equal always
+        fed = torch.zeros(1, 3, 2 * multiple, 3 * multiple)  # other sides, for what is equal here would be equal always
         free = {"image": {axis: multiple * torch.export.Dim(name) for axis, name in ((2, "rows"), (3, "columns"))}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+    with hushed("torch's ONNX exporter"):  # it warns about its own internals
         program = torch.onnx.export(
             network,
-            (torch.zeros(1, 3, *size),),
+            (fed,),
             dynamo=True,
             verbose=False,
             input_names=["image"],
@@ -213,6 +222,30 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path, *, multiple: in
         )
     assert program is not None
     save_onnx(program.model_proto, spec, path)
+
+
+def trace_onnx(network: nn.Module, zeros: Tensor, path: Path, operators: int, given: str, taken: str) -> None:
+    """Write an ONNX file by torch's older exporter, which knows operator sets as old as some engines are.
+
+    Args:
+        network: answers with one tensor.
+        zeros: an input.
+        path: the file to write.
+        operators: the operator set.
+        given: name of the input.
+        taken: name of the output.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says on every call that there is a newer one
+        torch.onnx.export(
+            network,
+            (zeros,),
+            path,
+            dynamo=False,
+            opset_version=operators,
+            input_names=[given],
+            output_names=[taken],
+        )
 
 
 def save_onnx(model: "onnx.ModelProto", spec: ModelSpec, path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from sinet.core.architecture import check_size
 from sinet.core.errors import EngineError, ShapeError
-from sinet.core.types import AnyArray, Logits, NetInput, Size
+from sinet.core.types import AnyArray, Float, Logits, NetInput, Size
 from sinet.native.crew import Crew, usable_cores
 from sinet.native.library import POINTER, aligned_memory, best_isa, declare, instruction_sets, pointer
 
@@ -138,14 +138,14 @@ class Network:
         names = [_step_name(model, step).decode() for step in range(_steps(model))]
         return {name: compute(step) for step, name in enumerate(names)}, logits
 
-    def _checked(self, x: NetInput) -> tuple[NetInput, Size]:
+    def _checked(self, x: NetInput) -> tuple[Float, Size]:
         if x.ndim != 4 or x.shape[:2] != (1, 3) or x.dtype != np.float32:
             raise ShapeError(
                 f"expected an input (1, 3, h, w) float32, got {x.shape} {x.dtype}; make it with sinet.core.preprocess"
             )
         size = x.shape[2], x.shape[3]
         check_size(size, self.multiple)
-        return np.ascontiguousarray(x), size
+        return np.ascontiguousarray(x, np.float32), size
 
     def _answer_shape(self, size: Size) -> tuple[int, int, int, int]:
         return 1, self.outputs, size[0] // self.output_stride, size[1] // self.output_stride

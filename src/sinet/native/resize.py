@@ -9,7 +9,7 @@ from ctypes import byref, c_float, c_int, c_int64
 import numpy as np
 
 from sinet.core.errors import ShapeError
-from sinet.core.preprocess import check_rgb
+from sinet.core.preprocess import check_rgb, of_kind
 from sinet.core.spec import PreprocessSpec
 from sinet.core.types import Float, Geometry, NetInput, Rgb8, Size
 from sinet.core.yuv import Matrix, Yuv420
@@ -89,7 +89,7 @@ def preprocess(rgb: Rgb8, spec: PreprocessSpec) -> tuple[NetInput, Geometry]:
         spec: the network's preprocessing.
 
     Returns:
-        The standardised input, float32, (1, 3, h, w) or (1, h, w, 3) as `spec.layout` says; and the way back.
+        The standardised input, (1, 3, h, w) or (1, h, w, 3) of the kind that `spec` says; and the way back.
 
     Raises:
         ImageError: `rgb` is not a picture of that shape and dtype.
@@ -134,7 +134,8 @@ def _input(spec: PreprocessSpec, made: Float) -> tuple[object, ...]:
 
 
 def _in_layout(planes: Float, spec: PreprocessSpec) -> NetInput:
-    return planes[None] if spec.layout == "nchw" else np.ascontiguousarray(planes.transpose(1, 2, 0))[None]
+    x = planes[None] if spec.layout == "nchw" else np.ascontiguousarray(planes.transpose(1, 2, 0))[None]
+    return of_kind(x, spec)
 
 
 def _check_sizes(*sizes: Size) -> None:

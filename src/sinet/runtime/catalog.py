@@ -134,7 +134,7 @@ def find_model(model: str | Path, spec: str | Path | None = None, engine: str = 
     if str(model) in catalog().models:
         if spec is not None:
             raise ModelError(f"{model} is a packaged model and carries its spec; leave out the spec file {spec}")
-        suffix = ENGINES[engine if engine in ENGINES else "native"][0]
+        suffix = ENGINES[engine if engine in ENGINES else "native"][0][0]
         if suffix not in catalog().models[str(model)].sha256:
             raise ModelError(f"{model} is not packaged for the {engine} engine; leave the engine out")
         return ModelFile(verified(str(model), suffix), packaged_spec(str(model)))
@@ -142,17 +142,24 @@ def find_model(model: str | Path, spec: str | Path | None = None, engine: str = 
         raise ModelError(
             f"{model}: neither a packaged model ({', '.join(catalog().models)}) nor a file; check the name or the path"
         )
-    if spec is None:
-        return ModelFile(path, embedded_spec(path))
+    return ModelFile(path, embedded_spec(path) if spec is None else _read_spec(Path(spec)))
+
+
+def _read_spec(path: Path) -> ModelSpec:
     try:
-        text = Path(spec).read_text("utf-8")
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{spec}: the spec file cannot be read ({error}); check the path") from error
-    return ModelFile(path, spec_from_json(text, str(spec)))
+        raise ModelError(f"{path}: the spec file cannot be read ({error}); check the path") from error
+    return spec_from_json(text, str(path))
+
+
+def spec_beside(path: Path) -> Path:
+    """Where the spec of a network lies whose own file can hold none: `net.tflite.spec.json` beside `net.tflite`."""
+    return path.with_name(f"{path.name}.spec.json")
 
 
 def embedded_spec(path: Path) -> ModelSpec:
-    """Read the spec that a network's own file carries.
+    """Read the spec that a network's own file carries, or that `sinet export` has written beside it.
 
     Raises:
         ModelError: the file carries none; the message says how to give one.
@@ -166,6 +173,8 @@ def embedded_spec(path: Path) -> ModelSpec:
         text = read_metadata(path).get(SPEC_KEY)
         if text is not None:
             return spec_from_json(text, str(path))
+    if (beside := spec_beside(path)).is_file():
+        return _read_spec(beside)
     raise ModelError(
         f"{path}: carries no spec, so its input and output are unknown; "
         f"give one: --spec FILE.json, or for a teacher {path.name}:FILE.json"

@@ -61,16 +61,13 @@ class LiteRtBackend:
             try:
                 self._interpreter.set_tensor(self._input, x)
             except ValueError as error:
+                fed = self.spec.preprocess
                 raise ShapeError(
-                    f"{self.spec.name}: expected an input of {_input_shape(self.spec.preprocess)} float32, "
+                    f"{self.spec.name}: expected an input of {fed.shape} {fed.dtype}, "
                     f"got {x.shape} {x.dtype}; make it with sinet.core.preprocess"
                 ) from error
             self._interpreter.invoke()
             return self._interpreter.get_tensor(self._output)
-
-
-def _input_shape(spec: Any) -> tuple[int, ...]:
-    return (1, 3, *spec.size) if spec.layout == "nchw" else (1, *spec.size, 3)
 
 
 def _checked_ends(interpreter: Any, model: ModelFile) -> tuple[int, int]:
@@ -82,13 +79,13 @@ def _checked_ends(interpreter: Any, model: ModelFile) -> tuple[int, int]:
             f"{model.path}: the network has {len(inputs)} inputs and {len(outputs)} outputs; "
             "a segmentation network with one of each is needed"
         )
-    for end in (*inputs, *outputs):
-        if end["dtype"] is not np.float32:
+    for end, kind in ((inputs[0], model.spec.preprocess.dtype), (outputs[0], "float32")):
+        if np.dtype(end["dtype"]).name != kind:
             raise ModelError(
-                f"{model.path}: {end['name']} is {np.dtype(end['dtype']).name}, but float32 is needed; "
-                "convert the network with float inputs and outputs"
+                f"{model.path}: {end['name']} is {np.dtype(end['dtype']).name}, but {kind} is needed; "
+                "convert the network with float inputs and outputs, or correct dtype under preprocess in the spec"
             )
-    expected, actual = _input_shape(model.spec.preprocess), tuple(int(side) for side in inputs[0]["shape"])
+    expected, actual = model.spec.preprocess.shape, tuple(int(side) for side in inputs[0]["shape"])
     if actual != expected:
         raise ModelError(
             f"{model.path}: the network takes {actual}, but its spec says {expected}; "

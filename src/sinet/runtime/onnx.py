@@ -12,6 +12,7 @@ from sinet.core.errors import MissingExtraError, ModelError, ShapeError
 from sinet.core.types import Logits, NetInput
 from sinet.runtime.backend import ModelFile
 
+_KINDS = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
 METADATA_FIELD = 14
 """`metadata_props` in the message ModelProto of onnx.proto."""
 
@@ -123,15 +124,18 @@ class OnnxBackend:
             raise ModelError(f"{model.path}: has {len(inputs)} inputs; sinet runs networks with one, the picture")
         self._input = str(inputs[0].name)
         self._output = str(self._session.get_outputs()[0].name)
-        height, width = model.spec.preprocess.size
-        expected = (1, 3, height, width) if model.spec.preprocess.layout == "nchw" else (1, height, width, 3)
-        actual = inputs[0].shape
-        self.free = not any(
-            isinstance(side, int) and side == e for side, e in zip(actual, expected, strict=False) if e > 3
+        expected, actual = model.spec.preprocess.shape, inputs[0].shape
+        self.free = len(actual) == 4 and all(
+            not isinstance(a, int) for a, e in zip(actual, expected, strict=True) if e > 3
         )
         fits = len(actual) == 4 and all(not isinstance(a, int) or a == e for a, e in zip(actual, expected, strict=True))
         if not fits:
             raise ModelError(f"{model.path}: takes an input of shape {actual}, its spec says {list(expected)}")
+        if (kind := inputs[0].type) != _KINDS[model.spec.preprocess.dtype]:
+            raise ModelError(
+                f"{model.path}: takes {kind}, its spec says {model.spec.preprocess.dtype}; "
+                "correct dtype under preprocess in the spec"
+            )
 
     def run(self, x: NetInput) -> Logits:
         """Run the network once on one standardised input; gives its first output.

@@ -1,4 +1,4 @@
-"""OpenVINO behind the `Backend` protocol: the extra `openvino`, for ONNX networks on Intel's processors."""
+"""OpenVINO behind the `Backend` protocol: the extra `openvino`, for ONNX networks and its own on Intel's processors."""
 
 import sys
 from importlib import import_module
@@ -13,7 +13,7 @@ from sinet.runtime.backend import ModelFile
 _TELEMETRY = "openvino_telemetry"
 
 
-def _library() -> Any:
+def import_openvino() -> Any:
     """Import OpenVINO without its reporter.
 
     Merely being imported, OpenVINO writes an identifier under the user's home and sends an event to its makers, and no
@@ -30,7 +30,7 @@ def _library() -> Any:
 
 
 class OpenVinoBackend:
-    """One ONNX network, ready to run on the CPU in float32. Any number of threads may run it at once.
+    """One network, ready to run on the CPU in float32. Any number of threads may run it at once.
 
     Args:
         model: the file and its spec.
@@ -48,7 +48,7 @@ class OpenVinoBackend:
 
     def __init__(self, model: ModelFile, threads: int = 1) -> None:
         try:
-            openvino = _library()
+            openvino = import_openvino()
         except ImportError as error:
             raise MissingExtraError(f"running {model.path.name} in OpenVINO", "openvino") from error
         # Where a processor has bfloat16, OpenVINO would round to it unasked.
@@ -90,10 +90,13 @@ def _check_ends(network: Any, model: ModelFile) -> None:
             f"{model.path}: the network has {len(network.inputs)} inputs and {len(network.outputs)} outputs; "
             "a segmentation network with one of each is needed"
         )
-    spec = model.spec.preprocess
-    expected = (1, 3, *spec.size) if spec.layout == "nchw" else (1, *spec.size, 3)
+    expected = model.spec.preprocess.shape
     shape = network.inputs[0].get_partial_shape()
     if len(shape) != 4 or any(
         side.is_static and side.get_length() != e for side, e in zip(shape, expected, strict=True)
     ):
         raise ModelError(f"{model.path}: takes an input of shape {shape}, its spec says {list(expected)}")
+    if (kind := network.inputs[0].get_element_type().to_dtype()) != model.spec.preprocess.dtype:
+        raise ModelError(
+            f"{model.path}: takes {kind}, its spec says {model.spec.preprocess.dtype}; correct dtype under preprocess"
+        )

@@ -1,0 +1,63 @@
+"""A program for ExecuTorch, the whole network handed to XNNPACK; int8 by torchao, XNNPACK's quantizer."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sinet.core.errors import MissingExtraError
+from sinet.core.spec import ModelSpec
+from sinet.export.calibration import inputs_of
+from sinet.export.deployed import DeployedSINet
+from sinet.export.form import example, from_picture, from_tensor
+from sinet.export.hushed import hushed
+from sinet.export.targets import Order
+
+_XNNPACK = "executorch.backends.xnnpack"
+
+
+def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> ModelSpec:
+    """Write the program; a picture is float32 codes, plane after plane, which XNNPACK takes without a copy.
+
+    Raises:
+        MissingExtraError: ExecuTorch is not installed.
+        ModelError: it failed.
+    """
+    lower = library("executorch.exir").to_edge_transform_and_lower
+    partitioner = library(f"{_XNNPACK}.partition.xnnpack_partitioner").XnnpackPartitioner()
+    if order.input == "image":
+        form, fed = from_picture(network, spec, layout="nchw", dtype="float32")
+    else:
+        form, fed = from_tensor(network, spec)
+    with hushed("executorch"):
+        if order.precision == "int8":
+            form = _int8(form, order, fed)
+        program = lower(torch.export.export(form, (example(fed),)), partitioner=[partitioner]).to_executorch()
+        path.write_bytes(program.buffer)
+    return fed
+
+
+def _int8(form: nn.Module, order: Order, spec: ModelSpec) -> nn.Module:
+    """Weights and values in int8, ranges from the order's pictures; a scale for each channel of a kernel."""
+    pt2e, own = library("torchao.quantization.pt2e.quantize_pt2e"), library(f"{_XNNPACK}.quantizer.xnnpack_quantizer")
+    chosen = own.XNNPACKQuantizer().set_global(own.get_symmetric_quantization_config(is_per_channel=True))
+    prepared = pt2e.prepare_pt2e(torch.export.export(form, (example(spec),)).module(), chosen)
+    with torch.no_grad():
+        for x in inputs_of(order.pictures, spec):
+            prepared(torch.from_numpy(x))
+    return pt2e.convert_pt2e(prepared)
+
+
+def library(name: str) -> Any:
+    """A module of ExecuTorch.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        with hushed("executorch"):  # it warns of itself while it is imported
+            return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError("writing a program for ExecuTorch", "export-executorch") from error

@@ -1,0 +1,58 @@
+"""Converters talk a lot on stdout and stderr, from Python and from C++. Here it is kept for the case that one fails."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+
+from sinet.core.errors import ModelError
+
+TAIL_BYTES = 2000
+
+
+@contextmanager
+def hushed(converter: str) -> Iterator[None]:
+    """While it lasts, nothing that this process writes to stdout or stderr is seen, nor any warning or log.
+
+    Args:
+        converter: who is at work, for the message.
+
+    Raises:
+        ModelError: the block raised something that is not ours; with the end of what was said.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    level = logging.root.manager.disable
+    with TemporaryFile() as said, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        for stream in (1, 2):
+            os.dup2(said.fileno(), stream)
+        try:
+            yield
+        except (
+            ArithmeticError,
+            AssertionError,
+            AttributeError,
+            LookupError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            said.seek(max(0, said.seek(0, os.SEEK_END) - TAIL_BYTES))
+            heard = " ".join(said.read().decode("utf-8", "replace").split())
+            raise ModelError(
+                f"{converter} failed ({type(error).__name__}: {error}); try another version of it, or another target. "
+                f"It said last: {heard[-TAIL_BYTES:] or 'nothing'}"
+            ) from error
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, stream)
+                os.close(copy)
+            logging.disable(level)

@@ -1,0 +1,141 @@
+"""A .tflite file for LiteRT (phones, boards, browsers), by Google's litert-torch; halves and int8 by its quantizer."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from torch import nn
+
+from sinet.core.errors import MissingExtraError
+from sinet.core.spec import ModelSpec, spec_to_json
+from sinet.export.calibration import inputs_of
+from sinet.export.deployed import DeployedSINet
+from sinet.export.form import example, formed
+from sinet.export.hushed import hushed
+from sinet.export.targets import Order
+
+EXTRA = "export-litert"
+SIGNATURE, ARGUMENT = "serving_default", "args_0"
+"""What litert-torch calls the one function of its files, and that function's input."""
+
+
+_LAST: dict[str, bytes] = {}
+"""Digest of network and spec -> its file, which takes the converter half a minute."""
+
+
+def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> ModelSpec:
+    """Write the file. Input and output stay as the spec says, also where all between them is int8."""
+    form, fed = formed(order, network, spec)
+    path.write_bytes(in_precision(order, converted(form, fed), fed))
+    return fed
+
+
+def converted(network: nn.Module, spec: ModelSpec) -> bytes:
+    """The float32 file; the last one is kept, since the other precisions are made of the same.
+
+    Args:
+        network: takes what the spec says, answers with one tensor.
+        spec: its spec.
+
+    Raises:
+        MissingExtraError: the converter is not installed.
+        ModelError: it failed.
+    """
+    key = sha256(spec_to_json(spec).encode())
+    for tensor in network.state_dict().values():
+        key.update(tensor.numpy().tobytes())
+    if (digest := key.hexdigest()) not in _LAST:
+        _LAST.clear()
+        _LAST[digest] = _convert(network, spec)
+    return _LAST[digest]
+
+
+def _convert(network: nn.Module, spec: ModelSpec) -> bytes:
+    litert_torch = library("litert_torch")
+    with TemporaryDirectory() as folder, hushed("litert-torch"):
+        path = Path(folder) / "network.tflite"
+        litert_torch.convert(network, (example(spec),)).export(str(path))
+        return path.read_bytes()
+
+
+def in_precision(order: Order, content: bytes, spec: ModelSpec) -> bytes:
+    """A float32 file in the precision that is asked for, without the names of its tensors.
+
+    Raises:
+        MissingExtraError: the quantizer is not installed.
+        ModelError: it failed.
+        ImageError: a picture to calibrate on cannot be read.
+    """
+    return short_names(_PRECISIONS[order.precision](order, content, spec))
+
+
+def _float32(order: Order, content: bytes, spec: ModelSpec) -> bytes:
+    return content
+
+
+def _float16(order: Order, content: bytes, spec: ModelSpec) -> bytes:
+    """Weights in halves, which LiteRT unpacks when it opens the file; a GPU computes in halves of itself."""
+    quantizer, kinds = library("ai_edge_quantizer.quantizer"), library("ai_edge_quantizer.qtyping")
+    weights = kinds.TensorQuantizationConfig(num_bits=16, dtype=kinds.TensorDataType.FLOAT)
+    with hushed("ai-edge-quantizer"):
+        made = quantizer.Quantizer(bytearray(content))
+        made.update_quantization_recipe(
+            regex=".*",
+            operation_name=kinds.TFLOperationName.ALL_SUPPORTED,
+            op_config=kinds.OpQuantizationConfig(weight_tensor_config=weights),
+            algorithm_key=library("ai_edge_quantizer.recipe").AlgorithmName.FLOAT_CASTING,
+        )
+        return bytes(made.quantize().quantized_model)
+
+
+def _int8(order: Order, content: bytes, spec: ModelSpec) -> bytes:
+    """Weights and values in int8, ranges from the order's pictures; a scale for each channel of a kernel."""
+    quantizer, kinds = library("ai_edge_quantizer.quantizer"), library("ai_edge_quantizer.qtyping")
+    recipe = library("ai_edge_quantizer.recipe")
+    samples = [{ARGUMENT: x} for x in inputs_of(order.pictures, spec)]
+    with hushed("ai-edge-quantizer"):
+        made = quantizer.Quantizer(bytearray(content))
+        made.load_quantization_recipe(recipe.static_wi8_ai8())
+        for end in (kinds.TFLOperationName.INPUT, kinds.TFLOperationName.OUTPUT):
+            made.update_quantization_recipe(
+                regex=".*", operation_name=end, algorithm_key=recipe.AlgorithmName.NO_QUANTIZE
+            )
+        return bytes(made.quantize(made.calibrate({SIGNATURE: samples})).quantized_model)
+
+
+_PRECISIONS: dict[str, Callable[[Order, bytes, ModelSpec], bytes]] = {
+    "float32": _float32,
+    "float16": _float16,
+    "int8": _int8,
+}
+
+
+def short_names(content: bytes) -> bytes:
+    """The same network with numbers for its tensors' names, which are torch's notes and a quarter of the file."""
+    schema, flatbuffers = library("ai_edge_litert.schema_py_generated"), import_module("flatbuffers")
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for graph in model.subgraphs:
+        for number, tensor in enumerate(graph.tensors):
+            tensor.name = str(number)
+        for name, indices in (("picture", graph.inputs), ("person", graph.outputs)):
+            for index in indices:
+                graph.tensors[index].name = name
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def library(name: str) -> Any:
+    """A module of the converter, the quantizer or the engine.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        with hushed(name):  # they warn of each other while they are imported
+            return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError("writing LiteRT files", EXTRA) from error
