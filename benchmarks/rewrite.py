@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sinet.evaluation.latency import interleave, network_task
-from sinet.export.build import SOURCES, Source
+from sinet.export.build import PORTRAITS, Source
 from sinet.export.deploy import SMALLEST_NORMAL, deploy
 from sinet.export.deployed import Act
 from sinet.export.onnx import blocked, export_onnx
@@ -64,7 +64,7 @@ def measure(source: Source, folder: Path) -> None:
         tasks[name] = network_task(Segmenter(path).backend, rgb)
     timings = interleave(tasks, RUNS)
     plain = timings["plain export"]
-    print(f"{source.name}, {source.side}x{source.side}, 1 thread, {RUNS} turns")
+    print(f"{source.name}, {'x'.join(map(str, source.preprocess.size))}, 1 thread, {RUNS} turns")
     for name, timing in timings.items():
         ratio = f"{plain.min_ms / timing.min_ms:.2f}x by minimum, {plain.p50_ms / timing.p50_ms:.2f}x by median"
         print(f"  {name:32s} {timing.min_ms:7.2f} ms min {timing.p50_ms:7.2f} ms median   {ratio}")
@@ -72,5 +72,5 @@ def measure(source: Source, folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        for source in SOURCES:
+        for source in PORTRAITS:
             measure(source, Path(name))

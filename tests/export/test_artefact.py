@@ -1,5 +1,7 @@
 """What stands in the package is what the checkpoints in `weights/` give."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from safetensors.numpy import load_file  # noqa: E402
 from sinet.core.errors import OutputError  # noqa: E402
 from sinet.core.preprocess import preprocess  # noqa: E402
 from sinet.export.artefact import save_artefact  # noqa: E402
-from sinet.export.build import SOURCES, build, packaged  # noqa: E402
+from sinet.export.build import PORTRAITS, SOURCES, build, packaged  # noqa: E402
 from sinet.export.deploy import deploy  # noqa: E402
 from sinet.export.onnx import export_onnx  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
@@ -36,7 +38,7 @@ def test_the_artefact_holds_the_deployed_weights(source, root) -> None:
 
 
 def test_weights_are_rounded_to_eight_significant_bits_where_the_source_says_so(source, root) -> None:
-    trained = deploy(load_network(root / "weights" / source.checkpoint)).state_dict()
+    trained = deploy(load_network(root / "weights" / source.checkpoint, source.network)).state_dict()
     stored = load_file(MODELS_DIR / f"{source.name}.safetensors")
     for name, tensor in trained.items():
         np.testing.assert_allclose(stored[name], tensor.numpy(), rtol=2.0**-8 if source.rounded else 1e-6, atol=1e-12)
@@ -50,6 +52,20 @@ def test_both_files_carry_the_same_spec(source) -> None:
     assert embedded_spec(MODELS_DIR / f"{source.name}.onnx") == source.spec
 
 
+def test_every_form_of_the_street_network_answers_like_the_trained_one(root, portrait_path) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    street = next(source for source in SOURCES if source.classes)
+    network = load_network(root / "weights" / street.checkpoint, street.network)
+    for size in ((128, 384), (256, 256)):
+        x, _ = preprocess(load_image(portrait_path).rgb, replace(street.preprocess, size=size))
+        with torch.no_grad():
+            expected = network(torch.from_numpy(x)).numpy()
+        for engine in ("native", "onnx"):
+            answer = open_backend(find_model(street.name, engine=engine), engine).run(x)
+            assert np.abs(answer - expected).max() < 1e-4 * np.abs(expected).max(), engine
+
+
+@pytest.mark.parametrize("source", PORTRAITS, ids=lambda source: source.name)
 def test_the_onnx_file_answers_like_the_trained_network(source, root, portrait_path) -> None:
     network, within = load_network(root / "weights" / source.checkpoint), 0.1 if source.rounded else 1e-4
     pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")

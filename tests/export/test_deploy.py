@@ -11,7 +11,7 @@ from sinet.core.architecture import CITYSCAPES, PORTRAIT, with_classes  # noqa: 
 from sinet.core.errors import ModelError  # noqa: E402
 from sinet.core.preprocess import preprocess  # noqa: E402
 from sinet.core.spec import ModelSpec, OutputSpec, PreprocessSpec  # noqa: E402
-from sinet.export.build import SOURCES  # noqa: E402
+from sinet.export.build import PORTRAITS  # noqa: E402
 from sinet.export.deploy import deploy, turn  # noqa: E402
 from sinet.export.deployed import Act  # noqa: E402
 from sinet.export.onnx import BlockedAct, blocked, enlarge_matrix, export_onnx  # noqa: E402
@@ -36,9 +36,9 @@ def inputs(side: int, portrait_path, spec) -> list[torch.Tensor]:
     return [*made, torch.randn(1, 3, 160, 288, generator=torch.Generator().manual_seed(side)) / 128]
 
 
-@pytest.fixture(scope="module", params=range(len(SOURCES)), ids=[source.name for source in SOURCES])
+@pytest.fixture(scope="module", params=range(len(PORTRAITS)), ids=[source.name for source in PORTRAITS])
 def published(request, root):
-    source = SOURCES[request.param]
+    source = PORTRAITS[request.param]
     return source, load_network(root / "weights" / source.checkpoint)
 
 
@@ -46,7 +46,7 @@ def test_published_weights_keep_their_function(published, portrait_path) -> None
     source, network = published
     deployed = deploy(network)
     with torch.no_grad():
-        for x in inputs(source.side, portrait_path, source.spec):
+        for x in inputs(source.preprocess.size[0], portrait_path, source.spec):
             difference = np.abs(probability(deployed(x)) - probability(network(x)))
             assert difference.max() < TOLERANCE
 

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 from sinet.core.architecture import PORTRAIT, cost_table  # noqa: E402
 from sinet.core.errors import ModelError, ShapeError  # noqa: E402
 from sinet.core.preprocess import preprocess  # noqa: E402
-from sinet.export.build import SOURCES  # noqa: E402
+from sinet.export.build import PORTRAITS  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
 from sinet.nets.blocks import block_information  # noqa: E402
 from sinet.nets.checkpoints import load_published  # noqa: E402
@@ -16,7 +16,7 @@ from sinet.nets.sinet import SINet  # noqa: E402
 pytestmark = pytest.mark.torch
 BY_NAME = {
     {"portrait-official": "official", "portrait-wide": "community"}[s.name]: s
-    for s in SOURCES
+    for s in PORTRAITS
     if s.checkpoint.endswith(".pth")
 }
 

@@ -109,6 +109,9 @@ SOURCES = [
     ),
 ]
 
+PORTRAITS = [source for source in SOURCES if not source.classes]
+"""Those that find a person."""
+
 
 def build(checkpoints: Path, out: Path) -> None:
     """Write every artefact, its ONNX form and the catalogue.
