@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +14,8 @@ pytest.importorskip("torch")
 from sinet.__main__ import run
 from sinet.cli import export_check
 from sinet.core.errors import MissingExtraError
-from sinet.export import make, native, targets
-from sinet.export.targets import TARGETS
+from sinet.export import native
+from sinet.export.targets import TARGETS, Target
 from sinet.runtime.catalog import find_model, model_path
 
 pytestmark = pytest.mark.torch
@@ -156,15 +156,27 @@ def test_floats_are_judged_by_the_network(precision: str, most: float) -> None:
     assert export_check.fits(precision, float("nan"), None) is False
 
 
+@pytest.fixture
+def only() -> Iterator[Callable[[dict[str, Target]], None]]:
+    """Puts other targets into the table, which is as it was after the test, its order included."""
+    kept = dict(TARGETS)
+
+    def put(rows: dict[str, Target]) -> None:
+        TARGETS.clear()
+        TARGETS.update(rows)
+
+    yield put
+    put(kept)
+
+
 def test_all_makes_what_it_can_and_names_the_rest(
-    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, only
 ) -> None:
     def write(order, *rest):
         raise MissingExtraError("writing it", "export-other")
 
     other = replace(TARGETS["native"], module="other", ends=".other")
-    monkeypatch.setattr(targets, "TARGETS", {"native": TARGETS["native"], "other": other})
-    monkeypatch.setattr(make, "TARGETS", targets.TARGETS)
+    only({"native": TARGETS["native"], "other": other})
     monkeypatch.setitem(__import__("sys").modules, "sinet.export.other", type("Other", (), {"write": write}))
     assert run(["export", "--to", "all"]) == 1
     said = capsys.readouterr()

@@ -1,6 +1,7 @@
 """MediaPipe Tasks' ImageSegmenter behind the `Backend` protocol: the extra `export-mediapipe`, to check its files."""
 
 import threading
+import weakref
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -50,6 +51,7 @@ class MediaPipeBackend:
         except (RuntimeError, ValueError, OSError) as error:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(f"{model.path}: MediaPipe refuses it ({reason}); export it for mediapipe") from error
+        weakref.finalize(self, _close, self._segmenter)
         self._turn = threading.Lock()
 
     def run(self, x: NetInput) -> Logits:
@@ -60,3 +62,10 @@ class MediaPipeBackend:
             masks = self._segmenter.segment(image).confidence_masks
         answer = np.array(masks[0].numpy_view(), np.float32)
         return answer.reshape(1, *answer.shape[:2], 1)
+
+
+def _close(segmenter: Any) -> None:
+    try:
+        segmenter.close()
+    except RuntimeError:  # the interpreter is leaving, and has stopped the thread that would close it
+        segmenter._handle = None
