@@ -1,7 +1,5 @@
 """`sinet cut`: the person cut out of a file, a folder, a pattern or a pipe."""
 
-import os
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sinet.cli.plan import Plan
     from sinet.pipeline.batch import Item, Job
     from sinet.pipeline.cut import Cut, CutOptions
@@ -187,63 +183,19 @@ class _Opener:
 
 def _work(plan: "Plan | None", segmenter: "Segmenter", options: "CutOptions") -> "Callable[[Job], Cut]":
     """What is done with one job; only where a plan is given may it speak of pipes."""
-    from sinet.media.image import load_image
-    from sinet.media.sinks import encode_image, save_image
+    from sinet.cli.pictures import debugged, read_picture, write_picture
     from sinet.pipeline.cut import cut
 
     def work(job: "Job") -> "Cut":
-        _check_found(job.source)
-        frame = load_image(sys.stdin.buffer if plan and plan.from_stdin else job.source)
-        result = cut(frame, segmenter, options)
-        if plan and plan.to_stdout:
-            sys.stdout.buffer.write(encode_image(result.pixels, plan.suffix, icc_profile=result.icc_profile))
-            sys.stdout.buffer.flush()
-        else:
-            save_image(result.pixels, job.output, icc_profile=result.icc_profile)
+        result = cut(read_picture(plan, job), segmenter, options)
+        write_picture(plan, job, result.pixels, result.icc_profile)
         return result
 
-    return _debugged(work) if os.environ.get("SINET_DEBUG") == "1" else work
-
-
-def _check_found(path: "Path") -> None:
-    """Say of what a search came upon what `load_image` cannot know of it."""
-    from sinet.core.errors import ImageError
-    from sinet.media.places import is_remote
-
-    if is_remote(path):
-        return
-    if path.is_symlink() and not path.exists():
-        raise ImageError(f"{path}: a link to {path.readlink()}, which is not there; mend the link or delete it")
-    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
-        raise ImageError(f"{path}: a folder that you may not read; change its permissions")
-
-
-def _debugged(work: "Callable[[Job], Cut]") -> "Callable[[Job], Cut]":
-    def tell(job: "Job") -> "Cut":
-        try:
-            return work(job)
-        except Exception:
-            import traceback
-
-            traceback.print_exc()
-            raise
-
-    return tell
+    return debugged(work)
 
 
 def _run(plan: "Plan", request: Request, items: "Iterable[Item]") -> int:
-    from sinet.cli.report import Report
+    from sinet.cli.report import Report, follow
 
     report = Report(plan, quiet=request.quiet, verbose=request.verbose, silent_stdout=request.as_json)
-    try:
-        for item in items:
-            report.add(item)
-    except KeyboardInterrupt:
-        report.say(f"stopped after {len(report.items)} of {len(plan.jobs)}; the same command does the rest")
-        if request.as_json:
-            click.echo(report.to_json())
-        raise
-    status = report.close()
-    if request.as_json:
-        click.echo(report.to_json())
-    return status
+    return follow(report, items, as_json=request.as_json)

@@ -1,7 +1,7 @@
 """The table of `sinet export --check`: every file in its own engine beside the network itself."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,9 +111,8 @@ def check(
     for path, agreement in agreed.items():
         ours, theirs = agreement.foreground_iou, agreement.reference_iou
         lost = None if ours is None or theirs is None else theirs - ours
-        row = rows[path]
-        rows[path] = Row(
-            **{name: value for name, value in asdict(row).items() if value is not None and name != "pictures"},
+        rows[path] = replace(
+            rows[path],
             pictures=agreement.pictures,
             max_difference=agreement.max_difference,
             mean_difference=agreement.mean_difference,
@@ -122,7 +121,7 @@ def check(
             lost=lost,
             p50_ms=times[path].p50_ms,
             min_ms=times[path].min_ms,
-            fits=fits(row.precision, agreement.max_difference, lost),
+            fits=fits(rows[path].precision, agreement.max_difference, lost),
         )
     return list(rows.values())
 

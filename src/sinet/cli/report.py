@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,26 @@ class Report:
         }
         totals["seconds"] = round(time.monotonic() - self.begun, 3)
         return json.dumps({"items": [_plain(item) for item in self.items], "totals": totals}, indent=1)
+
+
+def follow(report: Report, items: Iterable[Item], *, as_json: bool) -> int:
+    """Hear of all items, and say at the end, or where Ctrl-C stops it, what there is to say.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        for item in items:
+            report.add(item)
+    except KeyboardInterrupt:
+        report.say(f"stopped after {len(report.items)} of {len(report.plan.jobs)}; the same command does the rest")
+        if as_json:
+            click.echo(report.to_json())
+        raise
+    status = report.close()
+    if as_json:
+        click.echo(report.to_json())
+    return status
 
 
 def _seen(item: Item) -> str:

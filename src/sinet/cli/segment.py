@@ -1,6 +1,5 @@
 """`sinet segment`: what is where in pictures and films, by a network of many classes."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +92,7 @@ def command(**given: Any) -> int:
 
 def _pictures(request: Request) -> int:
     from sinet.cli.plan import make_plan
-    from sinet.cli.report import Report
+    from sinet.cli.report import Report, follow
     from sinet.pipeline.batch import run_batch
 
     if request.start or request.end is not None:
@@ -106,18 +105,8 @@ def _pictures(request: Request) -> int:
     segmenter = _open(request)
     report = Report(plan, quiet=request.quiet, verbose=request.verbose, silent_stdout=request.as_json, done="segmented")
     work = _work(plan, segmenter, request)
-    try:
-        for item in run_batch(plan.jobs, work, overwrite=request.overwrite or plan.to_stdout):
-            report.add(item)
-    except KeyboardInterrupt:
-        report.say(f"stopped after {len(report.items)} of {len(plan.jobs)}; the same command does the rest")
-        if request.as_json:
-            click.echo(report.to_json())
-        raise
-    status = report.close()
-    if request.as_json:
-        click.echo(report.to_json())
-    return status
+    items = run_batch(plan.jobs, work, overwrite=request.overwrite or plan.to_stdout)
+    return follow(report, items, as_json=request.as_json)
 
 
 def _loses(output: Path, plan: "Plan") -> bool:
@@ -125,8 +114,7 @@ def _loses(output: Path, plan: "Plan") -> bool:
 
 
 def _work(plan: "Plan", segmenter: "ClassSegmenter", request: Request) -> "Callable[[Job], Segmented]":
-    from sinet.media.image import load_image
-    from sinet.media.sinks import encode_image, save_image
+    from sinet.cli.pictures import debugged, read_picture, write_picture
     from sinet.native.blend import on_paper
     from sinet.pipeline.batch import Segmented
     from sinet.pipeline.class_views import areas, painter
@@ -134,18 +122,13 @@ def _work(plan: "Plan", segmenter: "ClassSegmenter", request: Request) -> "Calla
     draw = painter(segmenter.names, segmenter.colours, request.show, request.legend)
 
     def work(job: "Job") -> "Segmented":
-        frame = load_image(sys.stdin.buffer if plan.from_stdin else job.source)
+        frame = read_picture(plan, job)
         classes = segmenter.map(frame)
-        made = draw(on_paper(frame), classes)
         profile = frame.icc_profile if request.show == "overlay" else None
-        if plan.to_stdout:
-            sys.stdout.buffer.write(encode_image(made, plan.suffix, icc_profile=profile))
-            sys.stdout.buffer.flush()
-        else:
-            save_image(made, job.output, icc_profile=profile)
+        write_picture(plan, job, draw(on_paper(frame), classes), profile)
         return Segmented(areas(classes, segmenter.names))
 
-    return work
+    return debugged(work)
 
 
 def _films(request: Request) -> int:

@@ -85,3 +85,24 @@ FORMS: dict[str, Callable[[Path, str], ClassSet]] = {
     "coco": open_coco,
 }
 """Form -> what opens one split of it. Other sets are opened by `open_indices`, which is told what values mean."""
+
+
+def open_form(
+    form: str, folder: Path, split: str, names: tuple[str, ...], *, first: int = 0, ignored: int = IGNORED_CLASS
+) -> ClassSet:
+    """A set in one of the `FORMS`, or a folder of index masks, whose classes are the named ones.
+
+    Args:
+        form: a name of `FORMS`, or "indices" for images/ and masks/.
+        folder: where it lies.
+        split: which part, where the form has parts.
+        names: the classes, in the order of their numbers.
+        first: of "indices", the value of the first class.
+        ignored: of "indices", the value that counts nowhere.
+
+    Raises:
+        SpecError: no such set.
+    """
+    if form in FORMS:
+        return FORMS[form](folder, split)
+    return open_indices(folder / "images", folder / "masks", names, first=first, ignored=(ignored,), title=str(folder))

@@ -69,6 +69,19 @@ class ClassSet:
                 "the other's number"
             )
 
+    def check_names(self, names: tuple[str, ...], who: str) -> None:
+        """Refuse classes that are not the set's own, in their order.
+
+        Raises:
+            SpecError: naming the first that differs.
+        """
+        self.check_classes(len(names), who)
+        for number, (ours, theirs) in enumerate(zip(names, self.names, strict=True)):
+            if ours != theirs:
+                raise SpecError(
+                    f"{who}: class {number} is {ours!r} there and {theirs!r} in {self.title}; use its names"
+                )
+
     def load(self, picture: Item) -> tuple[Rgb8, ClassLabel]:
         """The picture, upright, and its label of the same size.
 

@@ -8,8 +8,8 @@ from typing import Literal
 from sinet.core.errors import ImageError, LabelError, SpecError
 from sinet.core.metrics import IGNORED_CLASS
 from sinet.core.records import LEFT_OUT
-from sinet.data.class_forms import FORMS
-from sinet.data.classes import ClassSet, open_indices
+from sinet.data.class_forms import FORMS, open_form
+from sinet.data.classes import ClassSet
 from sinet.data.labelled import Item, find_items, read_names
 from sinet.media.places import open_place, scheme_of
 
@@ -121,14 +121,12 @@ def _class_split(row: SourceRow, folder: Path, classes: tuple[str, ...]) -> Spli
     if row.form in FORMS:
         if row.train is None:
             raise SpecError(f'source {row.name}: say which split is trained on, such as train = "train"')
-        learned = FORMS[row.form](folder, row.train)
-        aside = FORMS[row.form](folder, row.validation).pictures if row.validation else ()
-        check_names(learned, classes, f"source {row.name}: the recipe")
+        learned = open_form(row.form, folder, row.train, classes)
+        aside = open_form(row.form, folder, row.validation, classes).pictures if row.validation else ()
+        learned.check_names(classes, f"source {row.name}: the recipe")
         kept = {item.image for item in aside}
         return Split(row, tuple(item for item in learned.pictures if item.image not in kept), aside, learned)
-    every = open_indices(
-        folder / "images", folder / "masks", classes, first=row.first, ignored=(row.ignored,), title=str(folder)
-    )
+    every = open_form(row.form, folder, "", classes, first=row.first, ignored=row.ignored)
     listed = {item.name: item for item in every.pictures}
 
     def items(names: str | None) -> tuple[Item, ...]:
@@ -140,18 +138,6 @@ def _class_split(row: SourceRow, folder: Path, classes: tuple[str, ...]) -> Spli
     aside = items(row.validation) if row.validation else items(None)[:: row.every] if row.every else ()
     kept = {item.image for item in aside}
     return Split(row, tuple(item for item in items(row.train) if item.image not in kept), aside, every)
-
-
-def check_names(labels: ClassSet, classes: tuple[str, ...], who: str) -> None:
-    """Refuse a set whose classes are not those that are to be told apart, in their order.
-
-    Raises:
-        SpecError: naming the first that differs.
-    """
-    labels.check_classes(len(classes), who)
-    for number, (ours, theirs) in enumerate(zip(classes, labels.names, strict=True)):
-        if ours != theirs:
-            raise SpecError(f"{who}: class {number} is {ours!r} there and {theirs!r} in {labels.title}; use its names")
 
 
 def manifest_hash(splits: list[Split]) -> str:

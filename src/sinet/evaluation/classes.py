@@ -14,9 +14,8 @@ from sinet.core.metrics import (
     mean_class_iou,
     pixel_accuracy,
 )
-from sinet.data.class_forms import FORMS
-from sinet.data.classes import ClassSet, open_indices
-from sinet.data.manifest import check_names
+from sinet.data.class_forms import open_form
+from sinet.data.classes import ClassSet
 
 
 @dataclass
@@ -72,9 +71,6 @@ def open_set(folder: Path, form: str, split: str, names: tuple[str, ...], first:
     Raises:
         SpecError: no such set, or one of other classes.
     """
-    if form != "indices":
-        found = FORMS[form](folder, split)
-        check_names(found, names, "the network")
-        return found
-    images, masks = folder / "images", folder / "masks"
-    return open_indices(images, masks, names, first=first, ignored=(ignored,), title=str(folder))
+    found = open_form(form, folder, split, names, first=first, ignored=ignored)
+    found.check_names(names, "the network")
+    return found

@@ -4,17 +4,14 @@ Vision hands it the picture, scaled; the answer, `person`, is a map of probabili
 alone: `examples/coreml_check.py` compares there.
 """
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from sinet.core.errors import MissingExtraError
 from sinet.core.spec import ModelSpec, spec_to_json
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import example, from_picture
-from sinet.export.hushed import hushed
+from sinet.export.hushed import hushed, library
 from sinet.export.targets import Order
 
 GIVEN, TAKEN = "picture", "person"
@@ -27,7 +24,7 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
         MissingExtraError: coremltools is not installed.
         ModelError: it failed.
     """
-    tools = _library()
+    tools = library("coremltools", "writing a Core ML package", "export-coreml")
     form, fed = from_picture(network, spec, layout="nchw", dtype="float32")
     with hushed("coremltools"):
         traced = torch.jit.trace(form, example(fed))
@@ -46,11 +43,3 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
         model.user_defined_metadata["spec"] = spec_to_json(fed)
         model.save(str(path))
     return fed
-
-
-def _library() -> Any:
-    try:
-        with hushed("coremltools"):
-            return import_module("coremltools")
-    except ImportError as error:
-        raise MissingExtraError("writing a Core ML package", "export-coreml") from error

@@ -1,18 +1,16 @@
 """A program for ExecuTorch, the whole network handed to XNNPACK; int8 by torchao, XNNPACK's quantizer."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from sinet.core.errors import MissingExtraError
 from sinet.core.spec import ModelSpec
 from sinet.export.calibration import inputs_of
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import example, from_picture, from_tensor
-from sinet.export.hushed import hushed
+from sinet.export.hushed import hushed, library
 from sinet.export.targets import Order
 
 _XNNPACK = "executorch.backends.xnnpack"
@@ -25,8 +23,8 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
         MissingExtraError: ExecuTorch is not installed.
         ModelError: it failed.
     """
-    lower = library("executorch.exir").to_edge_transform_and_lower
-    partitioner = library(f"{_XNNPACK}.partition.xnnpack_partitioner").XnnpackPartitioner()
+    lower = _own("executorch.exir").to_edge_transform_and_lower
+    partitioner = _own(f"{_XNNPACK}.partition.xnnpack_partitioner").XnnpackPartitioner()
     if order.input == "image":
         form, fed = from_picture(network, spec, layout="nchw", dtype="float32")
     else:
@@ -41,7 +39,7 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
 
 def _int8(form: nn.Module, order: Order, spec: ModelSpec) -> nn.Module:
     """Weights and values in int8, ranges from the order's pictures; a scale for each channel of a kernel."""
-    pt2e, own = library("torchao.quantization.pt2e.quantize_pt2e"), library(f"{_XNNPACK}.quantizer.xnnpack_quantizer")
+    pt2e, own = _own("torchao.quantization.pt2e.quantize_pt2e"), _own(f"{_XNNPACK}.quantizer.xnnpack_quantizer")
     chosen = own.XNNPACKQuantizer().set_global(own.get_symmetric_quantization_config(is_per_channel=True))
     prepared = pt2e.prepare_pt2e(torch.export.export(form, (example(spec),)).module(), chosen)
     with torch.no_grad():
@@ -50,14 +48,6 @@ def _int8(form: nn.Module, order: Order, spec: ModelSpec) -> nn.Module:
     return pt2e.convert_pt2e(prepared)
 
 
-def library(name: str) -> Any:
-    """A module of ExecuTorch.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        with hushed("executorch"):  # it warns of itself while it is imported
-            return import_module(name)
-    except ImportError as error:
-        raise MissingExtraError("writing a program for ExecuTorch", "export-executorch") from error
+def _own(name: str) -> Any:
+    """A module of ExecuTorch."""
+    return library(name, "writing a program for ExecuTorch", "export-executorch")

@@ -129,7 +129,7 @@ def check_one_map(network: DeployedSINet) -> None:
     Raises:
         ModelError: saying how many.
     """
-    if network.head.out_channels != 1:
+    if network.outputs != 1:
         raise ModelError(
             f"sinet export takes networks that tell a person from the background, this one has "
             f"{network.config.classes} classes; its artefact runs as it is in the engine of our own, and "

@@ -6,9 +6,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from tempfile import TemporaryFile
+from typing import Any
 
-from sinet.core.errors import ModelError
+from sinet.core.errors import MissingExtraError, ModelError
 
 TAIL_BYTES = 2000
 
@@ -56,3 +58,22 @@ def hushed(converter: str) -> Iterator[None]:
                 os.dup2(copy, stream)
                 os.close(copy)
             logging.disable(level)
+
+
+def library(name: str, need: str, extra: str) -> Any:
+    """A module of a converter, or of what belongs to it; they talk while they are imported, too.
+
+    Args:
+        name: the module's.
+        need: what it is wanted for, for the message where it is not installed.
+        extra: what installs it.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        ModelError: it is, and cannot be imported.
+    """
+    try:
+        with hushed(name):
+            return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(need, extra) from error

@@ -9,15 +9,16 @@ from typing import Any
 
 from torch import nn
 
-from sinet.core.errors import MissingExtraError
 from sinet.core.spec import ModelSpec, spec_to_json
 from sinet.export.calibration import inputs_of
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import example, formed
-from sinet.export.hushed import hushed
+from sinet.export.hushed import hushed, library
 from sinet.export.targets import Order
 
 EXTRA = "export-litert"
+IDENTIFIER = b"TFL3"
+"""Of LiteRT's files."""
 SIGNATURE, ARGUMENT = "serving_default", "args_0"
 """What litert-torch calls the one function of its files, and that function's input."""
 
@@ -54,7 +55,7 @@ def converted(network: nn.Module, spec: ModelSpec) -> bytes:
 
 
 def _convert(network: nn.Module, spec: ModelSpec) -> bytes:
-    litert_torch = library("litert_torch")
+    litert_torch = litert("litert_torch")
     with TemporaryDirectory() as folder, hushed("litert-torch"):
         path = Path(folder) / "network.tflite"
         litert_torch.convert(network, (example(spec),)).export(str(path))
@@ -78,7 +79,7 @@ def _float32(order: Order, content: bytes, spec: ModelSpec) -> bytes:
 
 def _float16(order: Order, content: bytes, spec: ModelSpec) -> bytes:
     """Weights in halves, which LiteRT unpacks when it opens the file; a GPU computes in halves of itself."""
-    quantizer, kinds = library("ai_edge_quantizer.quantizer"), library("ai_edge_quantizer.qtyping")
+    quantizer, kinds = litert("ai_edge_quantizer.quantizer"), litert("ai_edge_quantizer.qtyping")
     weights = kinds.TensorQuantizationConfig(num_bits=16, dtype=kinds.TensorDataType.FLOAT)
     with hushed("ai-edge-quantizer"):
         made = quantizer.Quantizer(bytearray(content))
@@ -86,15 +87,15 @@ def _float16(order: Order, content: bytes, spec: ModelSpec) -> bytes:
             regex=".*",
             operation_name=kinds.TFLOperationName.ALL_SUPPORTED,
             op_config=kinds.OpQuantizationConfig(weight_tensor_config=weights),
-            algorithm_key=library("ai_edge_quantizer.recipe").AlgorithmName.FLOAT_CASTING,
+            algorithm_key=litert("ai_edge_quantizer.recipe").AlgorithmName.FLOAT_CASTING,
         )
         return bytes(made.quantize().quantized_model)
 
 
 def _int8(order: Order, content: bytes, spec: ModelSpec) -> bytes:
     """Weights and values in int8, ranges from the order's pictures; a scale for each channel of a kernel."""
-    quantizer, kinds = library("ai_edge_quantizer.quantizer"), library("ai_edge_quantizer.qtyping")
-    recipe = library("ai_edge_quantizer.recipe")
+    quantizer, kinds = litert("ai_edge_quantizer.quantizer"), litert("ai_edge_quantizer.qtyping")
+    recipe = litert("ai_edge_quantizer.recipe")
     samples = [{ARGUMENT: x} for x in inputs_of(order.pictures, spec)]
     with hushed("ai-edge-quantizer"):
         made = quantizer.Quantizer(bytearray(content))
@@ -115,7 +116,7 @@ _PRECISIONS: dict[str, Callable[[Order, bytes, ModelSpec], bytes]] = {
 
 def short_names(content: bytes) -> bytes:
     """The same network with numbers for its tensors' names, which are torch's notes and a quarter of the file."""
-    schema, flatbuffers = library("ai_edge_litert.schema_py_generated"), import_module("flatbuffers")
+    schema = litert("ai_edge_litert.schema_py_generated")
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for graph in model.subgraphs:
         for number, tensor in enumerate(graph.tensors):
@@ -123,19 +124,16 @@ def short_names(content: bytes) -> bytes:
         for name, indices in (("picture", graph.inputs), ("person", graph.outputs)):
             for index in indices:
                 graph.tensors[index].name = name
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
+    return packed(model, IDENTIFIER)
+
+
+def packed(record: Any, identifier: bytes) -> bytes:
+    """A record of a FlatBuffers schema as a file of that identifier."""
+    builder = import_module("flatbuffers").Builder(1024)
+    builder.Finish(record.Pack(builder), identifier)
     return bytes(builder.Output())
 
 
-def library(name: str) -> Any:
-    """A module of the converter, the quantizer or the engine.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        with hushed(name):  # they warn of each other while they are imported
-            return import_module(name)
-    except ImportError as error:
-        raise MissingExtraError("writing LiteRT files", EXTRA) from error
+def litert(name: str) -> Any:
+    """A module of the converter, the quantizer or the engine."""
+    return library(name, "writing LiteRT files", EXTRA)

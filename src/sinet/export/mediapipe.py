@@ -5,15 +5,14 @@ of the network; its answer is the confidence mask at index 0. The metadata is wr
 its writer needs a compiled part that its packages of 2026 lack.
 """
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sinet.core.errors import MissingExtraError
 from sinet.core.spec import ModelSpec
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import from_picture
-from sinet.export.litert import converted, in_precision, library
+from sinet.export.hushed import library
+from sinet.export.litert import IDENTIFIER, converted, in_precision, litert, packed
 from sinet.export.targets import Order
 
 UNIT = 255.0
@@ -47,12 +46,12 @@ def described(content: bytes, spec: ModelSpec) -> bytes:
     segmenter = options.ImageSegmenterOptionsT()
     segmenter.activation = options.Activation.NONE  # the network's last step is one
     custom = words.CustomMetadataT()
-    custom.name, custom.data = _SEGMENTER, list(_packed(segmenter, b"V001"))
+    custom.name, custom.data = _SEGMENTER, list(packed(segmenter, b"V001"))
     graph, model = words.SubGraphMetadataT(), words.ModelMetadataT()
     graph.inputTensorMetadata, graph.outputTensorMetadata, graph.customMetadata = [picture], [person], [custom]
     model.name, model.description = spec.name, "Portrait segmentation (SINet)"
     model.author, model.license, model.subgraphMetadata = spec.origin, spec.licence, [graph]
-    return _with_metadata(content, _packed(model, b"M001"))
+    return _with_metadata(content, packed(model, b"M001"))
 
 
 def _tensor(words: Any, name: str, description: str, colours: int, low: float, high: float) -> Any:
@@ -70,24 +69,15 @@ def _tensor(words: Any, name: str, description: str, colours: int, low: float, h
 
 
 def _with_metadata(content: bytes, metadata: bytes) -> bytes:
-    schema = library("ai_edge_litert.schema_py_generated")
+    schema = litert("ai_edge_litert.schema_py_generated")
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(metadata)
     entry.name, entry.buffer = _METADATA, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
-    return _packed(model, b"TFL3")
-
-
-def _packed(record: Any, identifier: bytes) -> bytes:
-    builder = import_module("flatbuffers").Builder(1024)
-    builder.Finish(record.Pack(builder), identifier)
-    return bytes(builder.Output())
+    return packed(model, IDENTIFIER)
 
 
 def _schema(name: str) -> Any:
-    try:
-        return import_module(f"mediapipe.tasks.metadata.{name}")
-    except ImportError as error:
-        raise MissingExtraError("writing a file for MediaPipe", "export-mediapipe") from error
+    return library(f"mediapipe.tasks.metadata.{name}", "writing a file for MediaPipe", "export-mediapipe")

@@ -1,15 +1,12 @@
 """ncnn's form, .param with .bin beside it, by its own converter pnnx."""
 
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from sinet.core.errors import MissingExtraError
 from sinet.core.spec import ModelSpec
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import example, from_picture, from_tensor
-from sinet.export.hushed import hushed
+from sinet.export.hushed import hushed, library
 from sinet.export.targets import Order
 
 
@@ -22,7 +19,7 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
         MissingExtraError: pnnx is not installed.
         ModelError: it failed.
     """
-    pnnx = _library()
+    pnnx = library("pnnx", "writing ncnn's form", "export-ncnn")
     if order.input == "image":
         form, fed = from_picture(network, spec, layout="nchw", dtype="float32")
     else:
@@ -39,10 +36,3 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
             ncnnbin=str(path.with_suffix(".bin")),
         )  # what else it writes lies beside `scratch`
     return fed
-
-
-def _library() -> Any:
-    try:
-        return import_module("pnnx")
-    except ImportError as error:
-        raise MissingExtraError("writing ncnn's form", "export-ncnn") from error

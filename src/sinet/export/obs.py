@@ -42,7 +42,8 @@ FED = PreprocessSpec(
 READ = OutputSpec("nchw", "identity", 1)
 """What it reads: background, then person."""
 
-_OPERATORS = 11
+OPERATORS = 11
+"""The set that the plugin's runtime has."""
 
 
 class DropIn(nn.Module):
@@ -92,8 +93,6 @@ def export_obs(model: str | Path, output: Path) -> Path:
     network = load_artefact(found)
     if network.outputs != 1:
         raise ModelError(f"{found.path}: the plugin takes two classes, this network has {network.config.classes}")
-    if not network.config.portrait_form:
-        raise ModelError(f"{found.path}: the plugin takes the portrait's form, and this network has another")
     write(Order("onnx-obs", "float32", "tensor"), network, found.spec, output)
     return output
 
@@ -101,12 +100,14 @@ def export_obs(model: str | Path, output: Path) -> Path:
 def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> ModelSpec:
     """The target `onnx-obs`."""
     check_one_map(network)
+    if not network.config.portrait_form:
+        raise ModelError(f"{spec.name}: the plugin takes the portrait's form, and this network has another")
     onnx, _ = writer()
     fed = replace(spec, preprocess=FED, output=READ, network=None)
     form = blocked(network, FED.size) if path.suffix == ".onnx" else in_one_piece(network)
     with TemporaryDirectory() as folder:
         graph = Path(folder) / NAME
-        trace_onnx(DropIn(form, spec.preprocess).eval(), example(fed), graph, _OPERATORS, INPUT, OUTPUT)
+        trace_onnx(DropIn(form, spec.preprocess).eval(), example(fed), graph, OPERATORS, INPUT, OUTPUT)
         save_onnx(onnx.load(graph), fed, graph)
         write_whole(graph.read_bytes() if path.suffix == ".onnx" else _as_ort(graph), path)
     return fed

@@ -32,6 +32,7 @@ class Network:
         classes: how many it tells apart; with 2 they are background and person.
         output_stride: input size / size of its answer.
         of_classes: the builder for any number of classes, or None where it is known for its own alone.
+        coarse: whether it has a second, coarser answer, `with_coarse`, for a recipe's `loss.auxiliary`.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Network:
     classes: int = 2
     output_stride: int = 1
     of_classes: Callable[[int], nn.Module] | None = None
+    coarse: bool = False
 
 
 def _family(config: SINetConfig) -> Callable[[int], nn.Module]:
@@ -50,7 +52,7 @@ def _family(config: SINetConfig) -> Callable[[int], nn.Module]:
 
 NETWORKS = {
     "portrait": Network(
-        "the portrait SINet", SINet, PORTRAIT.size_multiple, PORTRAIT, rename, of_classes=_family(PORTRAIT)
+        "the portrait SINet", SINet, PORTRAIT.size_multiple, PORTRAIT, rename, of_classes=_family(PORTRAIT), coarse=True
     ),
     # Variants of it, one difference each, for comparison.
     "portrait-plain": Network("the SINet without a gate", partial(SINet, skip="plain"), PORTRAIT.size_multiple),
@@ -70,13 +72,19 @@ NETWORKS = {
         classes=CITYSCAPES.classes,
         output_stride=CITYSCAPES.output_stride,
         of_classes=_family(CITYSCAPES),
+        coarse=True,
     ),
     # Other architectures, for comparison.
     "extremec3": Network("ExtremeC3Net", extremec3.ExtremeC3, extremec3.SIZE_MULTIPLE, rename=extremec3_of_two),
     "lraspp": Network("MobileNetV3-small with LR-ASPP", lraspp.LrAspp, lraspp.SIZE_MULTIPLE),
     "unet": Network("the small U-Net", unet.UNet, unet.SIZE_MULTIPLE),
     "fastscnn": Network(
-        "Fast-SCNN", partial(fastscnn.FastSCNN, 19), fastscnn.SIZE_MULTIPLE, classes=19, of_classes=fastscnn.FastSCNN
+        "Fast-SCNN",
+        partial(fastscnn.FastSCNN, 19),
+        fastscnn.SIZE_MULTIPLE,
+        classes=19,
+        of_classes=fastscnn.FastSCNN,
+        coarse=True,
     ),
 }
 

@@ -14,7 +14,7 @@ from sinet.core.yuv import Yuv420, yuv_from_rgb
 from sinet.media.film import Film, FilmInfo
 from sinet.media.film_sink import FilmSink
 from sinet.native.blend import composite_yuv
-from sinet.pipeline.class_views import OPACITY, stamp
+from sinet.pipeline.class_views import OPACITY, OPAQUE, drawn
 from sinet.pipeline.classes import ClassSegmenter
 from sinet.pipeline.legend import draw_legend
 from sinet.pipeline.stages import Stages
@@ -61,7 +61,7 @@ class FilmPainter:
     def __init__(self, segmenter: ClassSegmenter, show: Literal["overlay", "colours"], *, legend: bool) -> None:
         self.segmenter, self.stages = segmenter, Stages()
         self.counts = np.zeros(len(segmenter.names), np.int64)
-        self._opacity, self._legend = OPACITY if show == "overlay" else 255, legend
+        self._opacity, self._legend = OPACITY if show == "overlay" else OPAQUE, legend
         self._key: Rgba8 | None = None
 
     def paint(self, frame: Yuv420) -> Yuv420:
@@ -73,8 +73,7 @@ class FilmPainter:
             self.counts += np.bincount(classes.ravel(), minlength=len(names))
             if self._legend and self._key is None:
                 self._key = draw_legend(names, colours, frame.size)
-            layer, opacity = colours[classes], np.full(classes.shape, self._opacity, np.uint8)
-            stamp(layer, opacity, self._key)
+            layer, opacity = drawn(classes, colours, self._opacity, self._key)
             return composite_yuv(yuv_from_rgb(layer, frame.matrix, frame.full_range), frame, opacity)
 
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sinet.core.palette import colour_map
 from sinet.core.types import Alpha8, Rgb8, Rgba8
 from sinet.native.blend import composite_u8
 from sinet.pipeline.legend import draw_legend
 
-OPACITY = 140
-"""Of the classes' colours over a picture, of 255."""
+OPACITY, OPAQUE = 140, 255
+"""Of the classes' colours over a picture and in its place, of 255."""
 
 
 def areas(classes: NDArray[np.uint8], names: Sequence[str]) -> dict[str, float]:
@@ -28,8 +29,7 @@ def overlay(rgb: Rgb8, classes: NDArray[np.uint8], colours: NDArray[np.uint8], k
         colours: (K, 3).
         key: a legend (h, w, 4) for the lower left corner; None for none.
     """
-    layer, opacity = colours[classes], np.full(classes.shape, OPACITY, np.uint8)
-    stamp(layer, opacity, key)
+    layer, opacity = drawn(classes, colours, OPACITY, key)
     return composite_u8(layer, rgb, opacity)
 
 
@@ -55,16 +55,27 @@ def painter(
             key = draw_legend([names[number] for number in present], colours[present], (height, width))
         if show == "overlay":
             return overlay(rgb, classes, colours, key)
-        layer, opacity = colours[classes], np.zeros(classes.shape, np.uint8)
-        stamp(layer, opacity, key)
-        return layer
+        return drawn(classes, colours, OPAQUE, key)[0]
 
     return draw
 
 
-def stamp(layer: Rgb8, opacity: Alpha8, key: Rgba8 | None) -> None:
-    """Put a legend into the lower left corner, in place."""
-    if key is None or key.shape[0] > layer.shape[0] or key.shape[1] > layer.shape[1]:
-        return
-    there = slice(layer.shape[0] - key.shape[0], None), slice(0, key.shape[1])
-    layer[there], opacity[there] = key[..., :3], key[..., 3]
+def drawn(
+    classes: NDArray[np.uint8], colours: NDArray[np.uint8], opacity: int, key: Rgba8 | None
+) -> tuple[Rgb8, Alpha8]:
+    """The classes' colours and how opaque they are, with a legend in the lower left corner, if it fits.
+
+    Args:
+        classes: (H, W) numbers.
+        colours: (K, 3).
+        opacity: of the colours, of 255; the legend has its own.
+        key: a legend (h, w, 4); None for none.
+
+    Returns:
+        (H, W, 3) and (H, W).
+    """
+    layer, alpha = colour_map(classes, colours), np.full(classes.shape, opacity, np.uint8)
+    if key is not None and key.shape[0] <= layer.shape[0] and key.shape[1] <= layer.shape[1]:
+        there = slice(layer.shape[0] - key.shape[0], None), slice(0, key.shape[1])
+        layer[there], alpha[there] = key[..., :3], key[..., 3]
+    return layer, alpha

@@ -18,9 +18,6 @@ from sinet.data.manifest import SourceRow
 from sinet.nets.registry import Network, find_network
 from sinet.training.rows import EncoderRow, LossRow, ScheduleRow
 
-TWO_ANSWERS = ("portrait", "cityscapes", "fastscnn")
-"""Networks that answer coarsely as well, which `loss.auxiliary` needs."""
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -113,7 +110,7 @@ class Recipe:
             if self.entry.output_stride != 1:
                 raise SpecError(f"network: {self.network} is for many classes; name them: classes = [...]")
             return
-        if self.loss.auxiliary and self.network not in TWO_ANSWERS:
+        if self.loss.auxiliary and not self.entry.coarse:
             raise SpecError(f"loss.auxiliary: {self.network} has no second answer; leave it out")
         if len(set(self.classes)) < len(self.classes):
             raise SpecError(f"classes: {', '.join(self.classes)} are not all different; give each its own name")
