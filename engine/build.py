@@ -34,6 +34,8 @@ ZIGLANG = "ziglang==0.17.1"
 
 PER_ISA = "kernels.c"
 """Compiled once for each instruction set, with all that it includes; every other source once, for size."""
+IN_HALVES = "half.c"
+"""Compiled in its place for the instruction set that computes in halves."""
 
 COMPILE = (
     *("-std=c11", "-ffreestanding", "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno"),
@@ -54,6 +56,8 @@ X86_ISAS = {
     "avx2": ("-mavx2", "-mfma"),
     "avx512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"),
 }
+ARM64_ISAS = {"baseline": (), "half": ("-march=armv8.2-a+fp16",)}
+ZIG_HALF = ("-Xclang", "-target-feature", "-Xclang", "+fullfp16")  # `zig cc` knows processors by other names
 ONE_ISA: dict[str, tuple[str, ...]] = {"baseline": ()}
 
 # The training step is used where it is compiled, so it takes all that the processor has, and a libc.
@@ -101,8 +105,8 @@ LINUX = "manylinux_2_17_{0}.manylinux2014_{0}.musllinux_1_1_{0}"
 
 TARGETS = {
     "linux-x86_64": Target("x86_64-linux-none", "libsinet.so", LINUX.format("x86_64"), LINK_ELF, X86_ISAS),
-    "linux-aarch64": Target("aarch64-linux-none", "libsinet.so", LINUX.format("aarch64"), LINK_ELF),
-    "macos-arm64": Target("aarch64-macos.11.0", "libsinet.dylib", "macosx_11_0_arm64", LINK_MACHO),
+    "linux-aarch64": Target("aarch64-linux-none", "libsinet.so", LINUX.format("aarch64"), LINK_ELF, ARM64_ISAS),
+    "macos-arm64": Target("aarch64-macos.11.0", "libsinet.dylib", "macosx_11_0_arm64", LINK_MACHO, ARM64_ISAS),
     "macos-x86_64": Target("x86_64-macos.10.13", "libsinet.dylib", "macosx_10_13_x86_64", LINK_MACHO, X86_ISAS),
     "windows-x86_64": Target("x86_64-windows-gnu", "sinet.dll", "win_amd64", LINK_PE, X86_ISAS, ()),
     "wasm": wasm("sinet.wasm", "-msimd128"),
@@ -167,7 +171,7 @@ def run(command: list[str | Path]) -> None:
 def once() -> list[str]:
     """The sources that are compiled for the plainest instruction set alone."""
     included = re.findall(r'^#include "(\w+\.c)"', (ENGINE / PER_ISA).read_text(encoding="utf-8"), re.MULTILINE)
-    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in {PER_ISA, *included})
+    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in {PER_ISA, IN_HALVES, *included})
 
 
 def compile_objects(name: str, folder: Path) -> list[Path]:
@@ -176,8 +180,10 @@ def compile_objects(name: str, folder: Path) -> list[Path]:
     ours, small = (ZIG_ONLY, ZIG_SMALL) if zig else ((), ("-Os",))
     rows = [(Path(source).stem, [*small, source]) for source in once()]
     for isa, flags in target.isas.items():
-        spare = ZIG_MERGED if zig and isa == "baseline" and len(target.isas) > 1 else ()
-        rows.append((f"kernels_{isa}", [target.level, PER_ISA, f"-DSINET_ISA={isa}", *flags, *spare]))
+        spare = ZIG_MERGED if zig and isa == "baseline" and "avx2" in target.isas else ()
+        source = [IN_HALVES] if isa == "half" else [PER_ISA, f"-DSINET_ISA={isa}"]
+        flags = ZIG_HALF if zig and isa == "half" else flags
+        rows.append((f"kernels_{isa}", [target.level, *source, *flags, *spare]))
 
     def compile_one(row: tuple[str, list[str]]) -> Path:
         made = folder / f"{row[0]}.o"

@@ -3,7 +3,8 @@
 #include "kernels.h"
 
 #include "network.c"
-#if LANES < 16 /* the kernels for pixels wait for memory: those of AVX2 serve AVX-512 too, at half the size */
+/* The kernels for pixels wait for memory: those of AVX2 serve AVX-512 too, at half the size; and they are no halves. */
+#if LANES < 16 && !defined(SINET_HALF)
 #define WITH_PIXELS
 #include "resize.c"
 #include "blend.c"
@@ -24,6 +25,8 @@
 #define ISA_NAME "avx2"
 #elif defined(__SSE2__)
 #define ISA_NAME "baseline"
+#elif defined(__ARM_NEON) && defined(SINET_HALF)
+#define ISA_NAME "neon-fp16"
 #elif defined(__ARM_NEON)
 #define ISA_NAME "neon"
 #elif defined(__wasm_relaxed_simd__)
@@ -37,6 +40,10 @@
 const struct kernels NAMED(kernels_, SINET_ISA) = {
     .name = ISA_NAME,
     .shape = {LANES, BLOCK, TILE},
+    .model_size = model_size,
+    .model_build = model_build,
+    .workspace_size = workspace_size,
+    .workspace_prepare = workspace_prepare,
     .run_step = run_step,
     .run_part = run_part,
 #if defined(WITH_PIXELS)

@@ -50,6 +50,12 @@ struct windows {
 struct kernels {
     const char *name; /* "baseline", "avx2", ...: see the end of kernels.c */
     struct shape shape;
+    /* model.c and workspace.c, which know halves from floats, not one instruction set from another */
+    int64_t (*model_size)(const struct config *config, const struct kernels *kernels);
+    int (*model_build)(const struct artefact *artefact, const struct config *config, const struct kernels *kernels,
+                       struct model *model);
+    int64_t (*workspace_size)(const struct model *model, int height, int width, int threads);
+    void (*workspace_prepare)(const struct model *model, int height, int width, int threads, void *memory);
     /* network.c */
     void (*run_step)(const struct model *model, void *workspace, int step, int part, const float *input, float *logits);
     void (*run_part)(const struct model *model, void *workspace, int part, const float *input, float *logits);
@@ -105,6 +111,10 @@ const struct kernels *find_pixel_kernels(int isa);
 extern const struct kernels kernels_baseline;
 #if defined(__x86_64__)
 extern const struct kernels kernels_avx2, kernels_avx512;
+#elif defined(__aarch64__)
+extern const struct kernels kernels_half;
+
+int has_halves(void); /* whether this processor computes in them: halves.c */
 #endif
 
 #endif

@@ -50,19 +50,27 @@ static float read_float(const unsigned char *data, ptrdiff_t index) {
 }
 
 /* Rows of `count` values, each filled up with zeros to `room`. */
-static const float *padded_rows(struct builder *b, const char *name, int rows, int count, int room) {
+static const real *padded_rows(struct builder *b, const char *name, int rows, int count, int room) {
     const unsigned char *data = find(b, name, (size_t)rows * (size_t)count);
-    float *values = take_floats(&b->arena, (int64_t)rows * room);
+    real *values = take_values(&b->arena, (int64_t)rows * room);
     for (int r = 0, i = 0; data && r < rows; r++)
-        for (int k = 0; k < room; k++, i++) values[i] = k < count ? read_float(data, (ptrdiff_t)r * count + k) : 0;
+        for (int k = 0; k < room; k++, i++) values[i] = (real)(k < count ? read_float(data, (ptrdiff_t)r * count + k) : 0);
     return values;
 }
 
-static const float *tensor(struct builder *b, const char *name, int count) {
+/* What stays in floats whatever the network is made of. */
+static const float *floats(struct builder *b, const char *name, int count) {
+    const unsigned char *data = find(b, name, (size_t)count);
+    float *values = take_floats(&b->arena, count);
+    for (int i = 0; data && i < count; i++) values[i] = read_float(data, i);
+    return values;
+}
+
+static const real *tensor(struct builder *b, const char *name, int count) {
     return padded_rows(b, name, 1, count, count);
 }
 
-void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
+void pack(real *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
           const float *scale) {
     for (int first = 0; first < outputs; first += block) {
         if (first + block > outputs) block = REST;
@@ -70,7 +78,7 @@ void pack(float *packed, int block, const unsigned char *weights, int outputs, i
             for (int c = first; c < first + block; c++) {
                 ptrdiff_t at = turned ? (ptrdiff_t)i * outputs + c : (ptrdiff_t)c * inputs + i;
                 float weight = c < outputs ? read_float(weights, at) : 0;
-                *packed++ = scale ? weight * scale[i] : weight;
+                *packed++ = (real)(scale ? weight * scale[i] : weight);
             }
     }
 }
@@ -84,11 +92,11 @@ static struct pointwise pointwise(struct builder *b, const char *name, int first
     const unsigned char *weights = find(b, "weight", (size_t)total * (size_t)inputs);
     const unsigned char *biases = kind & BIASED ? find(b, "bias", (size_t)total) : NULL;
     cut(b, before);
-    float *packed = take_floats(&b->arena, (ptrdiff_t)padded(outputs, b->block) * inputs);
-    float *bias = take_floats(&b->arena, padded(outputs, b->block));
+    real *packed = take_values(&b->arena, (ptrdiff_t)padded(outputs, b->block) * inputs);
+    real *bias = take_values(&b->arena, padded(outputs, b->block));
     if (weights && !b->error) {
         pack(packed, b->block, weights + 4 * (ptrdiff_t)first * inputs, outputs, inputs, kind & TURNED, NULL);
-        for (int c = 0; c < padded(outputs, b->block); c++) bias[c] = biases && c < outputs ? read_float(biases, first + c) : 0;
+        for (int c = 0; c < padded(outputs, b->block); c++) bias[c] = (real)(biases && c < outputs ? read_float(biases, first + c) : 0);
     }
     return (struct pointwise){inputs, outputs, packed, bias};
 }
@@ -119,11 +127,11 @@ static void build_module(struct builder *b, struct module *module, const struct 
 static struct dense dense(struct builder *b, int layer, int inputs, int outputs) {
     struct dense made = {inputs, outputs, NULL, NULL, NULL};
     int before = push_number(b, "excitation.", 2 * layer);
-    made.weights = tensor(b, "weight", outputs * inputs);
-    made.bias = tensor(b, "bias", outputs);
+    made.weights = floats(b, "weight", outputs * inputs);
+    made.bias = floats(b, "bias", outputs);
     cut(b, before);
     push_number(b, "excitation.", 2 * layer + 1);
-    made.slope = tensor(b, "slope", outputs);
+    made.slope = floats(b, "slope", outputs);
     cut(b, before);
     return made;
 }
@@ -136,7 +144,7 @@ static void build_down(struct builder *b, struct down *down, const struct stage_
     down->layers = config->reduction == 1 ? 1 : 2;
     down->excitation[0] = dense(b, 0, inputs, down->layers == 1 ? inputs : inner);
     if (down->layers == 2) down->excitation[1] = dense(b, 1, inner, inputs);
-    down->weights = tensor(b, "pointwise.weight", config->down * inputs);
+    down->weights = floats(b, "pointwise.weight", config->down * inputs);
     down->bias = tensor(b, "pointwise.bias", config->down);
     down->slope = tensor(b, "act.slope", config->down);
     cut(b, before);
@@ -171,7 +179,7 @@ static void build_gates(struct builder *b, struct model *model, const struct con
     gate->scale = tensor(b, "gate.fused.scale", classes);
     gate->bias = tensor(b, "gate.fused.bias", classes);
     if (coarser == 0) return;
-    float *scale = take_floats(&b->arena, classes), *bias = take_floats(&b->arena, classes);
+    real *scale = take_values(&b->arena, classes), *bias = take_values(&b->arena, classes);
     for (int k = 0; b->artefact && k < classes; k++) {
         scale[k] = 1;
         bias[k] = 0;

@@ -1,6 +1,6 @@
 /* The forward pass of a SINet: run_step walks through the network, one step after another.
  *
- * Feature maps are planes of floats, one channel after another, rows dense, and vectors run along the pixels. Every map
+ * Feature maps are planes of values (real.h), one channel after another, rows dense, and vectors run along the pixels. Every map
  * at a quarter or an eighth of the input has a multiple of 16 pixels, so pointwise convolutions, most of the work, waste
  * no lane at any width of vector and any number of channels. What follows a convolution (bias, residual, activation)
  * happens before its result leaves the registers; a depthwise convolution and the pointwise one behind it work through
@@ -34,7 +34,7 @@ struct context {
     const struct model *model;
     struct workspace *space;
     int part;
-    float *scratch;
+    real *scratch;
 };
 
 struct range {
@@ -52,9 +52,9 @@ INLINE vf prelu(vf x, vf slope) { return vmax(x, x * slope); } /* slopes are at 
 
 /* What is done with a convolution's sum and bias before it is stored; null pointers are left out. */
 struct finish {
-    const float *scale, *residual; /* + scale[c] * residual[c * plane + pixel] */
+    const real *scale, *residual; /* + scale[c] * residual[c * plane + pixel] */
     ptrdiff_t plane;
-    const float *slope; /* PReLU */
+    const real *slope; /* PReLU */
 };
 
 INLINE vf finished(vf x, const struct finish *finish, int channel, ptrdiff_t pixel) {
@@ -65,8 +65,8 @@ INLINE vf finished(vf x, const struct finish *finish, int channel, ptrdiff_t pix
 }
 
 /* `block` output channels from `channel` on x `tile` vectors from `pixel` on. */
-INLINE void pointwise_tile(int block, int tile, const struct pointwise *conv, const float *weights, const float *in,
-                           ptrdiff_t in_plane, float *out, ptrdiff_t out_plane, int channel, ptrdiff_t pixel,
+INLINE void pointwise_tile(int block, int tile, const struct pointwise *conv, const real *weights, const real *in,
+                           ptrdiff_t in_plane, real *out, ptrdiff_t out_plane, int channel, ptrdiff_t pixel,
                            const struct finish *finish) {
     vf sum[BLOCK][TILE];
     UNROLL
@@ -96,9 +96,9 @@ INLINE void pointwise_tile(int block, int tile, const struct pointwise *conv, co
     }
 }
 
-INLINE void pointwise_strip(int tile, const struct pointwise *conv, const float *in, ptrdiff_t in_plane, float *out,
+INLINE void pointwise_strip(int tile, const struct pointwise *conv, const real *in, ptrdiff_t in_plane, real *out,
                             ptrdiff_t out_plane, ptrdiff_t pixel, const struct finish *finish) {
-    const float *weights = conv->weights;
+    const real *weights = conv->weights;
     int channel = 0;
     for (; channel + BLOCK <= conv->outputs; channel += BLOCK, weights += BLOCK * conv->inputs)
         pointwise_tile(BLOCK, tile, conv, weights, in, in_plane, out, out_plane, channel, pixel, finish);
@@ -107,7 +107,7 @@ INLINE void pointwise_strip(int tile, const struct pointwise *conv, const float 
 }
 
 /* A pointwise convolution of `pixels` pixels, rounded up to whole vectors. */
-static void run_pointwise(const struct pointwise *conv, const float *in, ptrdiff_t in_plane, float *out,
+static void run_pointwise(const struct pointwise *conv, const real *in, ptrdiff_t in_plane, real *out,
                           ptrdiff_t out_plane, ptrdiff_t pixels, const struct finish *finish) {
     ptrdiff_t pixel = 0;
     for (; pixels - pixel > (TILE - 1) * LANES; pixel += TILE * LANES)
@@ -145,8 +145,8 @@ static struct borders make_borders(int kernel, int width) {
 /* ROWS x `tile` vectors of one or two channels of a depthwise convolution are added to `sum`. rows: of the input, from
  * kernel / 2 above the first row of the tile on; `plane` and kernel * kernel lead from one channel to the next. borders:
  * null where the input is padded. */
-INLINE void depthwise_tile(int kernel, int channels, int tile, const float *const *rows, ptrdiff_t plane, int column,
-                           int width, const float *weights, const struct borders *borders,
+INLINE void depthwise_tile(int kernel, int channels, int tile, const real *const *rows, ptrdiff_t plane, int column,
+                           int width, const real *weights, const struct borders *borders,
                            vf sum[CHANNELS][ROWS][COLUMNS]) {
     int first = borders && column == 0, last = borders && column + tile * LANES >= width;
     /* Column by column of the kernel, whose weights then stay in registers; not unrolled, for then they would not. */
@@ -162,7 +162,7 @@ INLINE void depthwise_tile(int kernel, int channels, int tile, const float *cons
         for (int r = 0; r < ROWS + kernel - 1; r++)
             UNROLL
             for (int c = 0; c < channels; c++) {
-                const float *from = rows[r] + c * plane + column + k - kernel / 2;
+                const real *from = rows[r] + c * plane + column + k - kernel / 2;
                 vf x[COLUMNS];
                 x[0] = vload_lanes(from, tile == 1 ? left & right : left);
                 if (tile > 1) x[tile - 1] = vload_lanes(from + (tile - 1) * LANES, right);
@@ -176,9 +176,9 @@ INLINE void depthwise_tile(int kernel, int channels, int tile, const float *cons
 }
 
 INLINE void depthwise_columns(int kernel, int channels, int tile, const struct depthwise *conv, int channel,
-                              const struct map *map, const float *in, int column, int count,
-                              const struct borders *borders, float *out, ptrdiff_t out_plane) {
-    const float *rows[ROWS + LARGEST - 1];
+                              const struct map *map, const real *in, int column, int count,
+                              const struct borders *borders, real *out, ptrdiff_t out_plane) {
+    const real *rows[ROWS + LARGEST - 1];
     vf sum[CHANNELS][ROWS][COLUMNS];
     UNROLL
     for (int r = 0; r < ROWS + kernel - 1; r++) rows[r] = in + (ptrdiff_t)(r - kernel / 2) * map->row;
@@ -193,7 +193,7 @@ INLINE void depthwise_columns(int kernel, int channels, int tile, const struct d
     UNROLL
     for (int c = 0; c < channels; c++) {
         vf slope = vset(conv->slope[channel + c]);
-        float *to = out + c * out_plane + column;
+        real *to = out + c * out_plane + column;
         UNROLL
         for (int o = 0; o < ROWS; o++, to += map->width) {
             if (o == count) break;
@@ -205,8 +205,8 @@ INLINE void depthwise_columns(int kernel, int channels, int tile, const struct d
 
 /* ROWS rows of one or two channels, or as many rows as there are left. */
 INLINE void depthwise_rows(int kernel, int channels, const struct depthwise *conv, int channel, const struct map *map,
-                           int y, int count, const struct borders *borders, float *out, ptrdiff_t out_plane) {
-    const float *in = map->data + channel * map->plane + (ptrdiff_t)y * map->row;
+                           int y, int count, const struct borders *borders, real *out, ptrdiff_t out_plane) {
+    const real *in = map->data + channel * map->plane + (ptrdiff_t)y * map->row;
     int vectors = (map->width + LANES - 1) / LANES, odd = vectors % COLUMNS, column = (vectors - odd) * LANES;
     out += channel * out_plane;
     /* From the right to the left: see the head of this file. */
@@ -218,13 +218,13 @@ INLINE void depthwise_rows(int kernel, int channels, const struct depthwise *con
 
 /* ROWS rows of all channels, of which the number is even, dense into `out`, whose channels are `out_plane` apart. */
 INLINE void depthwise_channels(int kernel, const struct depthwise *conv, const struct map *map, int y, int count,
-                               const struct borders *borders, float *out, ptrdiff_t out_plane) {
+                               const struct borders *borders, real *out, ptrdiff_t out_plane) {
     for (int c = 0; c < conv->channels; c += CHANNELS)
         depthwise_rows(kernel, CHANNELS, conv, c, map, y, count, borders, out, out_plane);
 }
 
 /* A band of rows of all channels into scratch. A padded map has longer rows than its width. */
-static void run_depthwise(const struct depthwise *conv, const struct map *in, struct range band, float *out,
+static void run_depthwise(const struct depthwise *conv, const struct map *in, struct range band, real *out,
                           ptrdiff_t out_plane) {
     if (conv->kernel != 3 && conv->kernel != LARGEST) {
         for (int c = 0; c < conv->channels; c++)
@@ -242,11 +242,11 @@ static void run_depthwise(const struct depthwise *conv, const struct map *in, st
     }
 }
 
-INLINE void across_rows(int rows, const struct across *across, const float *in, ptrdiff_t in_row, float *out,
+INLINE void across_rows(int rows, const struct across *across, const real *in, ptrdiff_t in_row, real *out,
                         ptrdiff_t out_row) {
-    const float *weights = across->weights;
+    const real *weights = across->weights;
     for (int v = 0; v * LANES < across->to; v++) {
-        const float *from = in + across->first[v];
+        const real *from = in + across->first[v];
         vf sum[ROWS];
         UNROLL
         for (int r = 0; r < rows; r++) sum[r] = vset(0);
@@ -261,7 +261,7 @@ INLINE void across_rows(int rows, const struct across *across, const float *in, 
 }
 
 /* Rows enlarged along their axis; `out` gets whole vectors. */
-static void run_across(const struct across *across, const float *in, ptrdiff_t in_row, float *out, ptrdiff_t out_row,
+static void run_across(const struct across *across, const real *in, ptrdiff_t in_row, real *out, ptrdiff_t out_row,
                        int rows) {
     for (; rows >= ROWS; rows -= ROWS, in += ROWS * in_row, out += ROWS * out_row)
         across_rows(ROWS, across, in, in_row, out, out_row);
@@ -271,14 +271,14 @@ static void run_across(const struct across *across, const float *in, ptrdiff_t i
 /* --- the steps, in the order of the walk -------------------------------------------------------------------------- */
 
 /* One row of the 27 values under the stem's kernel, each `plane` floats after the one before it. */
-static void gather(const float *input, int height, int width, int y, const float *zero, float *out, ptrdiff_t plane) {
+static void gather(const float *input, int height, int width, int y, const float *zero, real *out, ptrdiff_t plane) {
     for (int i = 0; i < 9; i++) {
         int row = 2 * y + i % 3 - 1;
         const float *from = row >= 0 && row < height ? input + ((ptrdiff_t)(i / 3) * height + row) * width : zero;
-        float *left = out + 3 * i * plane, *centre = left + plane, *right = centre + plane;
+        real *left = out + 3 * i * plane, *centre = left + plane, *right = centre + plane;
         left[0] = 0;
         for (int x = 0; x < width / 2; x += LANES) {
-            vf a = vload(from + 2 * x), b = vload(from + 2 * x + LANES), odd = vodd(a, b);
+            vf a = vload_floats(from + 2 * x), b = vload_floats(from + 2 * x + LANES), odd = vodd(a, b);
             vstore(left + x + 1, odd);
             vstore(centre + x, veven(a, b));
             vstore(right + x, odd);
@@ -304,7 +304,7 @@ struct strided {
     vf before, at, after;
 };
 
-INLINE struct strided load_strided(const float *from, int first) {
+INLINE struct strided load_strided(const real *from, int first) {
     vf a = vload(from), b = vload(from + LANES), after = vodd(a, b);
     vf left = first ? vset(0) : vload(from - LANES); /* its last value */
     return (struct strided){vafter(left, after), veven(a, b), after};
@@ -316,12 +316,12 @@ INLINE vf add_strided(vf sum, struct strided x, const vf *weights) {
 
 /* One channel of a 3x3 depthwise convolution of stride 2; vector by vector from the right to the left, each from the top
  * to the bottom, so that the last row of one output is the first of the next. */
-static void stride_plane(const float *in, int in_width, const float *weights, float *out, int height, int width) {
+static void stride_plane(const real *in, int in_width, const real *weights, real *out, int height, int width) {
     vf weight[9];
     UNROLL
     for (int k = 0; k < 9; k++) weight[k] = vset(weights[k]);
     for (int x = (width - 1) / LANES * LANES; x >= 0; x -= LANES) {
-        const float *from = in + 2 * x;
+        const real *from = in + 2 * x;
         struct strided above = {vset(0), vset(0), vset(0)};
         for (int y = 0; y < height; y++, from += 2 * in_width) {
             struct strided middle = load_strided(from, x == 0), below = load_strided(from + in_width, x == 0);
@@ -332,8 +332,8 @@ static void stride_plane(const float *in, int in_width, const float *weights, fl
     }
 }
 
-static float plane_mean(const float *plane, ptrdiff_t pixels) {
-    enum { STRETCH = 64 * LANES };
+static float plane_mean(const real *plane, ptrdiff_t pixels) {
+    enum { STRETCH = (sizeof(real) == sizeof(float) ? 64 : 4) * LANES };
     double sum = 0; /* of stretches: one float for all of a large map rounds so often that probabilities move by 1e-4 */
     for (ptrdiff_t i = 0; i < pixels; i += STRETCH) {
         vf part = vset(0);
@@ -349,11 +349,11 @@ static const struct map *stage_features(const struct stage *stage, const struct 
 }
 
 /* Channel `c` of a stage's joined output: what came in behind its down-sampling beside what its modules made of it. */
-static const float *join_part(const struct stage_space *space, const struct map *features, int c, int down) {
+static const real *join_part(const struct stage_space *space, const struct map *features, int c, int down) {
     return c < down ? space->down.data + c * space->down.plane : features->data + (c - down) * features->plane;
 }
 
-INLINE void join(const struct stage *stage, int channel, const float *in, float *out, ptrdiff_t pixels) {
+INLINE void join(const struct stage *stage, int channel, const real *in, real *out, ptrdiff_t pixels) {
     vf scale = vset(stage->join_scale[channel]), bias = vset(stage->join_bias[channel]);
     vf slope = vset(stage->join_slope[channel]);
     for (ptrdiff_t i = 0; i < pixels; i += LANES) vstore(out + i, prelu(vfma(vload(in + i), scale, bias), slope));
@@ -366,18 +366,18 @@ static void run_strided(const struct context *ctx, int s) {
     struct range channels = share(ctx, ctx->model->stages[s].down.inputs);
     int height = 2 * out->height, width = 2 * out->width;
     for (int c = channels.begin; c < channels.end; c++) {
-        const float *in = space->stem.data + c * space->stem.plane;
+        const real *in = space->stem.data + c * space->stem.plane;
         if (s > 0) {
             const struct stage *before = &ctx->model->stages[s - 1];
             const struct stage_space *there = &space->stages[s - 1];
             in = join_part(there, stage_features(before, there), c, before->down.outputs);
             if (before->modules) {
-                float *joined = ctx->scratch + SLACK;
+                real *joined = ctx->scratch + SLACK;
                 join(before, c, in, joined, (ptrdiff_t)height * width);
                 in = joined;
             }
         }
-        float *plane = out->data + c * out->plane;
+        real *plane = out->data + c * out->plane;
         stride_plane(in, width, ctx->model->stages[s].down.depthwise + 9 * c, plane, out->height, out->width);
         here->mean[c] = plane_mean(plane, (ptrdiff_t)out->height * out->width);
     }
@@ -388,7 +388,8 @@ static void run_down(const struct context *ctx, int s) {
     const struct stage_space *here = &ctx->space->stages[s];
     const struct down *down = &ctx->model->stages[s].down;
     const struct map *in = &here->strided, *out = &here->down;
-    float *scale = ctx->scratch, *hidden = scale + down->inputs, *packed = hidden + down->inputs;
+    float *scale = (float *)ctx->scratch, *hidden = scale + down->inputs;
+    real *packed = (real *)(hidden + down->inputs);
     run_dense(&down->excitation[0], here->mean, down->layers == 2 ? hidden : scale);
     if (down->layers == 2) run_dense(&down->excitation[1], hidden, scale);
     pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, 0, scale);
@@ -402,7 +403,7 @@ static void run_down(const struct context *ctx, int s) {
 }
 
 /* The sums of neighbours in 2 LANES values that are themselves sums of `rows` rows. */
-INLINE vf pair_sums(const float *in, ptrdiff_t row, int rows) {
+INLINE vf pair_sums(const real *in, ptrdiff_t row, int rows) {
     vf a = vload(in), b = vload(in + LANES);
     UNROLL
     for (int r = 1; r < rows; r++) {
@@ -413,7 +414,7 @@ INLINE vf pair_sums(const float *in, ptrdiff_t row, int rows) {
 }
 
 /* One row of averages over pool x pool pixels; exactly `width` values are written. */
-static void pool_row(const float *in, ptrdiff_t row, int pool, float *out, int width) {
+static void pool_row(const real *in, ptrdiff_t row, int pool, real *out, int width) {
     switch (pool) {
     case 2:
         for (int x = 0; x < width; x += LANES)
@@ -435,14 +436,14 @@ static void run_pool(const struct branch *branch, const struct map *reduced, con
     int padding = pooled->row - pooled->width, pool = branch->pool;
     ptrdiff_t around = (ptrdiff_t)padding * pooled->row;
     for (int c = 0; c < branch->depthwise.channels; c++) {
-        float *to = pooled->data + c * pooled->plane + (ptrdiff_t)(rows.begin / pool) * pooled->row;
-        if (rows.begin == 0) clear_floats(to - around - padding, around + padding);
+        real *to = pooled->data + c * pooled->plane + (ptrdiff_t)(rows.begin / pool) * pooled->row;
+        if (rows.begin == 0) clear_values(to - around - padding, around + padding);
         for (int y = rows.begin; y < rows.end; y += pool, to += pooled->row) {
             pool_row(reduced->data + c * reduced->plane + (ptrdiff_t)y * reduced->row, reduced->row, pool, to,
                      pooled->width);
             for (int i = 0; i < padding; i++) to[pooled->width + i] = 0;
         }
-        if (rows.end == reduced->height) clear_floats(to, around);
+        if (rows.end == reduced->height) clear_values(to, around);
     }
 }
 
@@ -476,10 +477,10 @@ static struct finish module_finish(const struct module *module, const struct map
 }
 
 /* Depthwise and pointwise of one branch, a band of rows at a time. */
-static void run_branch(const struct context *ctx, const struct branch *branch, const struct map *in, float *out,
+static void run_branch(const struct context *ctx, const struct branch *branch, const struct map *in, real *out,
                        ptrdiff_t out_plane, struct finish finish) {
     int unit = band_rows(in->width);
-    ptrdiff_t plane = band_floats(in->width) + 16;
+    ptrdiff_t plane = band_values(in->width) + 16;
     struct range units = share(ctx, (in->height + unit - 1) / unit);
     for (int u = units.begin; u < units.end; u++) {
         struct range band = {u * unit, least((u + 1) * unit, in->height)};
@@ -512,16 +513,16 @@ static void run_branches(const struct context *ctx, int s, int m) {
 }
 
 /* Rows [begin, end) of one channel, enlarged from a small plane, finished and stored. */
-static void enlarge_plane(const struct enlargement *e, const float *small, int small_row, struct range rows,
-                          const struct finish *finish, int channel, float *out, float *scratch) {
+static void enlarge_plane(const struct enlargement *e, const real *small, int small_row, struct range rows,
+                          const struct finish *finish, int channel, real *out, real *scratch) {
     int width = e->across.to, from = e->down.first[rows.begin];
     int last = least(e->down.first[rows.end - 1] + 1, e->down.from - 1);
     ptrdiff_t wide = round_up(width, LANES), first_pixel = (ptrdiff_t)rows.begin * width;
-    float *whole = scratch + (last - from + 1) * wide;
+    real *whole = scratch + (last - from + 1) * wide;
     run_across(&e->across, small + (ptrdiff_t)from * small_row, small_row, scratch, wide, last - from + 1);
     for (int y = rows.begin; y < rows.end; y++) {
         int first = e->down.first[y], next = least(first + 1, last);
-        const float *a = scratch + (first - from) * wide, *b = scratch + (next - from) * wide;
+        const real *a = scratch + (first - from) * wide, *b = scratch + (next - from) * wide;
         vf weight = vset(e->down.weight[y][0]), other = vset(e->down.weight[y][1]);
         for (int x = 0; x < width; x += LANES)
             vstore(whole + (ptrdiff_t)y * width - first_pixel + x, vfma(vload(a + x), weight, vload(b + x) * other));
@@ -559,7 +560,7 @@ static void run_coarse(const struct context *ctx) {
     struct range units = share(ctx, out->height / ROWS);
     for (ptrdiff_t pixel = units.begin * unit; pixel < units.end * unit; pixel += CHUNK) {
         ptrdiff_t pixels = units.end * unit - pixel < CHUNK ? units.end * unit - pixel : CHUNK;
-        const float *in = features->data + pixel;
+        const real *in = features->data + pixel;
         ptrdiff_t plane = features->plane;
         if (stage->modules) {
             for (int c = 0; c < ctx->model->coarse.inputs; c++)
@@ -572,11 +573,11 @@ static void run_coarse(const struct context *ctx) {
     }
 }
 
-/* e^x for x <= 0, with a relative error below 2e-7; below -87.3 what it is there, 1e-38. */
+/* e^x for x <= 0, with a relative error below 2e-7, of halves 2e-3; below EXP_LEAST what it is there, hardly anything. */
 INLINE vf vexp(vf x) {
-    x = vmax(x, vset(-87.3f));
+    x = vmax(x, vset(EXP_LEAST));
     vf turns = x * vset(1.44269504f);
-    vf whole = (turns + vset(12582912.0f)) - vset(12582912.0f); /* 1.5 * 2^23: rounds to the nearest */
+    vf whole = (turns + vset(EXP_ROUND)) - vset(EXP_ROUND); /* to the nearest: see vec.h */
     vf rest = vfma(whole, vset(-0.693359375f), x);
     rest = vfma(whole, vset(2.12194440e-4f), rest);
     vf sum = vset(1.0f / 720);
@@ -587,11 +588,11 @@ INLINE vf vexp(vf x) {
     sum = vfma(sum, rest, vset(1));
     sum = vfma(sum, rest, vset(1));
     vi exponent = __builtin_convertvector(whole, vi);
-    return sum * (vf)((exponent + 127) << 23);
+    return sum * (vf)((exponent + EXP_BIAS) << EXP_SHIFT);
 }
 
 /* 1 - the largest probability of the classes, from their logits in planes. */
-INLINE vf doubt(const float *logits, ptrdiff_t plane, int classes) {
+INLINE vf doubt(const real *logits, ptrdiff_t plane, int classes) {
     vf first = vload(logits), second = vload(logits + plane), largest = vmax(first, second), sum = vset(0);
     vf one = vset(classes > 2), rest = vset(classes == 2); /* of two, the sum leaves the largest out: it is exact */
     for (int k = 2; k < classes; k++) largest = vmax(largest, vload(logits + k * plane));
@@ -601,13 +602,13 @@ INLINE vf doubt(const float *logits, ptrdiff_t plane, int classes) {
 }
 
 /* ROWS rows from y on of an enlargement by two points along the columns and then across, dense. */
-static void enlarge_band(const struct enlargement *e, int y, const float *plane, int row, float *scratch, float *out) {
+static void enlarge_band(const struct enlargement *e, int y, const real *plane, int row, real *scratch, real *out) {
     int to = e->across.to, wide = (int)round_up(e->across.from, LANES);
     int together = to % LANES ? 1 : ROWS; /* what runs over the end of a row must not meet the next one's begin */
     for (int o = 0; o < ROWS; o++) {
         int first = e->down.first[y + o];
-        const float *a = plane + (ptrdiff_t)first * row;
-        const float *b = plane + (ptrdiff_t)least(first + 1, e->down.from - 1) * row;
+        const real *a = plane + (ptrdiff_t)first * row;
+        const real *b = plane + (ptrdiff_t)least(first + 1, e->down.from - 1) * row;
         vf weight = vset(e->down.weight[y + o][0]), other = vset(e->down.weight[y + o][1]);
         for (int x = 0; x < wide; x += LANES)
             vstore(scratch + o * wide + x, vfma(vload(a + x), weight, vload(b + x) * other));
@@ -617,22 +618,22 @@ static void enlarge_band(const struct enlargement *e, int y, const float *plane,
 }
 
 /* The same of what enters gate `g`, or the head, of all classes; their planes are `out_plane` apart. */
-static void enlarge_bands(const struct context *ctx, int g, int y, float *scratch, float *out, ptrdiff_t out_plane) {
+static void enlarge_bands(const struct context *ctx, int g, int y, real *scratch, real *out, ptrdiff_t out_plane) {
     const struct map *in = &ctx->space->logits[g];
     for (int k = 0; k < ctx->model->classes; k++)
         enlarge_band(&ctx->space->enlarge[g], y, in->data + k * in->plane, in->row, scratch, out + k * out_plane);
 }
 
 /* Information blocking: detail from the skip is let through where the coarse answer is in doubt. ROWS rows from y on. */
-static void gate_band(const struct context *ctx, int g, int y, float *out, ptrdiff_t out_plane, float *scratch) {
+static void gate_band(const struct context *ctx, int g, int y, real *out, ptrdiff_t out_plane, real *scratch) {
     const struct model *model = ctx->model;
     const struct workspace *space = ctx->space;
     const struct gate *gate = &model->gates[g];
     const struct map *skip = stage_features(&model->stages[gate->stage], &space->stages[gate->stage]);
     int classes = model->classes, pixels = ROWS * skip->width;
-    const float *detail = skip->data + (ptrdiff_t)y * skip->width;
+    const real *detail = skip->data + (ptrdiff_t)y * skip->width;
     ptrdiff_t detail_plane = skip->plane;
-    float *wide = scratch + (ptrdiff_t)classes * pixels, *rows = wide + (ptrdiff_t)classes * pixels + LANES;
+    real *wide = scratch + (ptrdiff_t)classes * pixels, *rows = wide + (ptrdiff_t)classes * pixels + LANES;
     if (gate->slope) {
         struct finish finish = {NULL, NULL, 0, gate->slope};
         run_pointwise(&gate->project, detail, detail_plane, scratch, pixels, pixels, &finish);
@@ -663,10 +664,10 @@ struct head_rows {
     const struct map *in;
     int classes, filled; /* rows of the input that are in `wide` or were */
     ptrdiff_t row;
-    float *wide, *ring; /* classes x WIDE rows, classes x RING rows */
+    real *wide, *ring; /* classes x WIDE rows, classes x RING rows */
 };
 
-static float *ring_row(const struct head_rows *h, int k, int y) {
+static real *ring_row(const struct head_rows *h, int k, int y) {
     return h->ring + (k * RING + (y + RING) % RING) * h->row;
 }
 
@@ -674,7 +675,7 @@ static float *ring_row(const struct head_rows *h, int k, int y) {
 static void head_row(struct head_rows *h, int y) {
     const struct points *down = &h->e->down;
     if (y < 0 || y >= down->to) {
-        for (int k = 0; k < h->classes; k++) clear_floats(ring_row(h, k, y), h->row);
+        for (int k = 0; k < h->classes; k++) clear_values(ring_row(h, k, y), h->row);
         return;
     }
     int first = down->first[y], last = least(first + 2, down->from - 1);
@@ -683,12 +684,12 @@ static void head_row(struct head_rows *h, int y) {
             run_across(&h->e->across, h->in->data + k * h->in->plane + (ptrdiff_t)h->filled * h->in->row, 0,
                        h->wide + (k * WIDE + h->filled % WIDE) * h->row, 0, 1);
     for (int k = 0; k < h->classes; k++) {
-        const float *a = h->wide + (k * WIDE + first % WIDE) * h->row;
-        const float *b = h->wide + (k * WIDE + least(first + 1, last) % WIDE) * h->row;
-        const float *c = h->wide + (k * WIDE + last % WIDE) * h->row;
+        const real *a = h->wide + (k * WIDE + first % WIDE) * h->row;
+        const real *b = h->wide + (k * WIDE + least(first + 1, last) % WIDE) * h->row;
+        const real *c = h->wide + (k * WIDE + last % WIDE) * h->row;
         vf weight[3];
         for (int i = 0; i < 3; i++) weight[i] = vset(down->weight[y][i]);
-        float *out = ring_row(h, k, y);
+        real *out = ring_row(h, k, y);
         for (int x = 0; x < h->e->across.to; x += LANES)
             vstore(out + x,
                    vfma(vload(a + x), weight[0], vfma(vload(b + x), weight[1], vload(c + x) * weight[2])));
@@ -696,9 +697,9 @@ static void head_row(struct head_rows *h, int y) {
 }
 
 /* What classes [k, k + CHANNELS) add to ROWS rows from y on. */
-INLINE void add_head(const struct head_rows *h, int y, int k, int x, const float *weights,
+INLINE void add_head(const struct head_rows *h, int y, int k, int x, const real *weights,
                      const struct borders *borders, vf sum[CHANNELS][ROWS][COLUMNS]) {
-    const float *rows[ROWS + 2];
+    const real *rows[ROWS + 2];
     UNROLL
     for (int r = 0; r < ROWS + 2; r++) rows[r] = ring_row(h, k, y + r - 1);
     depthwise_tile(3, CHANNELS, COLUMNS, rows, RING * h->row, x, h->e->across.to, weights, borders, sum);
@@ -707,7 +708,7 @@ INLINE void add_head(const struct head_rows *h, int y, int k, int x, const float
 /* The 3x3 convolution of ROWS rows from y on. */
 static void head_band(const struct context *ctx, const struct head_rows *h, int y, float *logits) {
     const struct workspace *space = ctx->space;
-    const float *weights = ctx->model->head;
+    const real *weights = ctx->model->head;
     struct borders borders = make_borders(3, space->out_width);
     for (int o = 0; o < ctx->model->outputs; o++, weights += 9 * head_classes(h->classes))
         for (int x = 0; x < space->out_width; x += COLUMNS * LANES) {
@@ -720,7 +721,7 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
                 for (int v = 0; v < COLUMNS; v++) {
                     vf logit = sum[0][r][v];
                     for (int c = 1; c < CHANNELS; c++) logit += sum[c][r][v];
-                    vstore(logits + ((ptrdiff_t)o * space->out_height + y + r) * space->out_width + x + v * LANES, logit);
+                    vstore_floats(logits + ((ptrdiff_t)o * space->out_height + y + r) * space->out_width + x + v * LANES, logit);
                 }
         }
 }
@@ -734,7 +735,7 @@ static void run_head(const struct context *ctx, float *logits) {
     const struct enlargement *e = &space->enlarge[gate_count(ctx->model)];
     struct head_rows h = {e, &space->logits[gate_count(ctx->model)], classes, e->down.first[most(next, 0)], row,
                           ctx->scratch + SLACK, ctx->scratch + SLACK + classes * WIDE * row};
-    if (CHANNELS > 1 && classes % 2) clear_floats(h.ring + classes * RING * row, RING * row);
+    if (CHANNELS > 1 && classes % 2) clear_values(h.ring + classes * RING * row, RING * row);
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
         for (; next <= y + ROWS; next++) head_row(&h, next);
         head_band(ctx, &h, y, logits);
@@ -742,7 +743,7 @@ static void run_head(const struct context *ctx, float *logits) {
 }
 
 /* Of `count` pixels of a row, whole vectors; `four` gets CHUNK floats for each of the four maps. */
-static void spread(const struct context *ctx, const float *in, ptrdiff_t in_plane, float *four, int count, float *out) {
+static void spread(const struct context *ctx, const real *in, ptrdiff_t in_plane, real *four, int count, float *out) {
     const struct workspace *space = ctx->space;
     struct finish finish = {NULL, NULL, 0, NULL};
     run_pointwise(&ctx->model->spread, in, in_plane, four, CHUNK, count, &finish);
@@ -750,8 +751,8 @@ static void spread(const struct context *ctx, const float *in, ptrdiff_t in_plan
         float *to = out + ((ptrdiff_t)(m / 2) * space->out_height + m % 2) * space->out_width;
         for (int i = 0; i < count; i += LANES) {
             vf left = vload(four + i), right = vload(four + CHUNK + i);
-            vstore(to + 2 * i, vlow(left, right));
-            vstore(to + 2 * i + LANES, vhigh(left, right));
+            vstore_floats(to + 2 * i, vlow(left, right));
+            vstore_floats(to + 2 * i + LANES, vhigh(left, right));
         }
     }
 }
@@ -763,8 +764,8 @@ static void run_transposed(const struct context *ctx, float *logits) {
     const struct workspace *space = ctx->space;
     struct range units = share(ctx, space->out_height / 2 / ROWS);
     int width = space->out_width / 2, pixels = ROWS * width;
-    float *in = ctx->scratch, *four = in + (ptrdiff_t)model->classes * pixels + LANES;
-    float *rest = four + 4 * (ptrdiff_t)model->outputs * CHUNK;
+    real *in = ctx->scratch, *four = in + (ptrdiff_t)model->classes * pixels + LANES;
+    real *rest = four + 4 * (ptrdiff_t)model->outputs * CHUNK;
     for (int y = units.begin * ROWS; y < units.end * ROWS; y += ROWS) {
         if (gate_count(model) == 2) gate_band(ctx, 1, y, in, pixels, rest);
         else enlarge_bands(ctx, 1, y, rest, in, pixels);
@@ -778,7 +779,7 @@ static void run_transposed(const struct context *ctx, float *logits) {
 static void run_step(const struct model *model, void *workspace, int step, int part, const float *input,
                      float *logits) {
     struct workspace *space = workspace;
-    struct context ctx = {model, space, part, space->scratch + part * space->scratch_floats};
+    struct context ctx = {model, space, part, space->scratch + part * space->scratch_values};
     int s = model->step[step].stage, m = model->step[step].module;
     switch (model->step[step].kind) {
     case STEM: run_stem(&ctx, input); break;

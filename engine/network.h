@@ -3,6 +3,7 @@
 #define SINET_NETWORK_H
 
 #include "artefact.h"
+#include "real.h"
 
 struct kernels;
 
@@ -10,14 +11,14 @@ struct kernels;
 enum { REST = 2 };
 /* Rows and vectors of a tile of a depthwise convolution. */
 enum { ROWS = 4, COLUMNS = 2 };
-/* Floats around a map that vectors may read. Beyond its last pixel they write fewer than LANES: plane_floats. */
+/* Values around a map that vectors may read. Beyond its last pixel they write fewer than LANES: plane_values. */
 enum { SLACK = 64 };
 /* Rows that the head keeps: enlarged both ways, and along the rows only. Powers of two. */
 enum { RING = 8, WIDE = 4 };
 /* Pixels that the last convolution of the encoder joins and activates at a time. */
 enum { CHUNK = 64 };
 
-/* Of an instruction set: floats in a vector, and a tile of a pointwise convolution, held in registers: `block` output
+/* Of an instruction set: values in a vector, and a tile of a pointwise convolution, held in registers: `block` output
  * channels x `tile` vectors. */
 struct shape {
     int lanes, block, tile;
@@ -27,14 +28,14 @@ struct shape {
  * in each block one input channel after another; biases are filled up with zeros to whole blocks. */
 struct pointwise {
     int inputs, outputs;
-    const float *weights, *bias;
+    const real *weights, *bias;
 };
 
 /* A depthwise convolution of stride 1 and its activation: kernel * kernel weights for each channel, of which the number
  * is even. */
 struct depthwise {
     int channels, kernel;
-    const float *weights, *bias, *slope;
+    const real *weights, *bias, *slope;
 };
 
 struct branch {
@@ -48,10 +49,11 @@ struct module {
     int inputs, width;
     struct pointwise reduce[2];
     struct branch branches[2];
-    const float *residual; /* scale of the input that is added; null where the widths differ */
-    const float *slope;
+    const real *residual; /* scale of the input that is added; null where the widths differ */
+    const real *slope;
 };
 
+/* A layer of the excitation; in floats, for what is off there is off in every pixel. */
 struct dense {
     int inputs, outputs;
     const float *weights, *bias, *slope; /* weights: outputs x inputs */
@@ -59,18 +61,18 @@ struct dense {
 
 struct down {
     int inputs, outputs;
-    const float *depthwise; /* 9 for each channel */
+    const real *depthwise; /* 9 for each channel */
     int layers;             /* of the excitation */
     struct dense excitation[2];
     const float *weights; /* outputs x inputs: packed anew in every run, scaled by the excitation */
-    const float *bias, *slope;
+    const real *bias, *slope;
 };
 
 struct stage {
     struct down down;
     int modules;
     struct module module[MAX_MODULES];
-    const float *join_scale, *join_bias, *join_slope;
+    const real *join_scale, *join_bias, *join_slope;
 };
 
 /* Information blocking. The finer of two gates takes its stage's features as they are: nothing is projected, and its
@@ -78,7 +80,7 @@ struct stage {
 struct gate {
     int stage; /* whose features are its detail */
     struct pointwise project;
-    const float *slope, *detail_scale, *scale, *bias; /* slope: null where nothing is projected */
+    const real *slope, *detail_scale, *scale, *bias; /* slope: null where nothing is projected */
 };
 
 enum step_kind { STEM, DEPTHWISE, DOWN, REDUCE, BRANCHES, ENLARGE, COARSE, GATE, FINE, HEAD };
@@ -95,22 +97,22 @@ struct model {
     const struct kernels *kernels;
     int multiple, classes, outputs;
     struct pointwise stem; /* 27 inputs: plane, row and column of the kernel */
-    const float *stem_slope;
+    const real *stem_slope;
     int stage_count;
     struct stage stages[MAX_STAGES];
     struct pointwise coarse;
     struct gate gates[MAX_STAGES - 1]; /* the coarsest first */
     int aligned;                       /* corners, where the decoder enlarges */
     int transposed;                    /* the head */
-    const float *head;                 /* outputs x head_classes x 9; of a transposed head null */
+    const real *head;                  /* outputs x head_classes x 9; of a transposed head null */
     struct pointwise spread;           /* a transposed head: 4 outputs, two rows of two, for each of the model's */
     int steps;
     struct step step[MAX_STEPS];
 };
 
-/* Planes of floats; a channel is `plane` floats after the one before it, a row `row` after the row above. */
+/* Planes; a channel is `plane` values after the one before it, a row `row` after the row above. */
 struct map {
-    float *data;
+    real *data;
     ptrdiff_t plane;
     int row, height, width;
 };
@@ -125,8 +127,8 @@ struct points {
 /* The same along rows, a vector of outputs at a time: the sum of `taps` inputs, each times a vector of weights. */
 struct across {
     int from, to, taps;
-    int *first;     /* one for each vector */
-    float *weights; /* taps x LANES for each vector */
+    int *first;    /* one for each vector */
+    real *weights; /* taps x LANES for each vector */
 };
 
 struct enlargement {
@@ -155,11 +157,11 @@ struct workspace {
      * into a transposed head has neither. */
     struct map logits[MAX_STAGES];
     struct enlargement enlarge[MAX_STAGES]; /* by two, or, before a 3x3 head behind a single gate, in two steps of two */
-    float *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
+    real *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
     struct stage_space stages[MAX_STAGES];
-    float *zero;                        /* a row that stands for all rows outside a map */
-    float *scratch;                     /* of thread 0; those of the others follow */
-    ptrdiff_t scratch_floats;
+    float *zero;                        /* a row that stands for all rows outside the input */
+    real *scratch;                      /* of thread 0; those of the others follow */
+    ptrdiff_t scratch_values;
 };
 
 /* --- small arithmetic ------------------------------------------------------------------------------------------- */
@@ -195,12 +197,12 @@ static inline int output_shift(const struct model *model) { return model->stage_
 static inline int squeezed(const struct branch *branch) { return branch->pool > 1; }
 
 /* Room for the overrun of the last row; no two channels at a distance that falls into the same sets of a cache. */
-static inline ptrdiff_t plane_floats(ptrdiff_t pixels) { return round_up(pixels, 16) + 16; }
+static inline ptrdiff_t plane_values(ptrdiff_t pixels) { return round_up(pixels, 16) + 16; }
 
 /* Rows of a map that are worked on together: whole vectors of pixels at any width of vector. */
 static inline int band_rows(int width) { return most(ROWS, 16 / gcd(width, 16)); }
 
-static inline ptrdiff_t band_floats(int width) { return round_up((ptrdiff_t)band_rows(width) * width, 16); }
+static inline ptrdiff_t band_values(int width) { return round_up((ptrdiff_t)band_rows(width) * width, 16); }
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -218,6 +220,10 @@ static inline void *take(struct arena *arena, int64_t bytes) {
 }
 
 static inline float *take_floats(struct arena *arena, int64_t count) { return take(arena, count * (int64_t)sizeof(float)); }
+static inline real *take_values(struct arena *arena, int64_t count) { return take(arena, count * (int64_t)sizeof(real)); }
+
+/* Values that take as much memory as so many floats. */
+static inline ptrdiff_t values_of_floats(ptrdiff_t floats) { return floats * (ptrdiff_t)(sizeof(float) / sizeof(real)); }
 
 /* --- model.c, rare.c, workspace.c --------------------------------------------------------------------------------------- */
 
@@ -228,14 +234,14 @@ int model_build(const struct artefact *artefact, const struct config *config, co
 
 /* Bring rows of weights (float32, outputs x inputs or, turned, inputs x outputs, of any alignment) into the order of
  * struct pointwise. `scale`, if any, holds one factor for each input. */
-void pack(float *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
+void pack(real *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
           const float *scale);
 
 /* For what is rare, plain: `rows` rows from y on of one channel of a depthwise convolution by a kernel of any size, and
  * one row of averages over pools of any size. */
-void depthwise_any(const struct depthwise *conv, int channel, const struct map *map, int y, int rows, float *out);
-void pool_any(const float *in, ptrdiff_t row, int pool, float *out, int width);
-void clear_floats(float *values, ptrdiff_t count);
+void depthwise_any(const struct depthwise *conv, int channel, const struct map *map, int y, int rows, real *out);
+void pool_any(const real *in, ptrdiff_t row, int pool, real *out, int width);
+void clear_values(real *values, ptrdiff_t count);
 void run_dense(const struct dense *dense, const float *in, float *out);
 
 /* The end of a step for all threads of a workspace: returns when each of them has called it. */
@@ -243,8 +249,8 @@ void wait_for_all(struct workspace *space);
 
 /* The map of averages that a squeezed branch works on, with zeros around it as far as its kernel reaches, and the map of
  * its answers; `data` is memory for the whole. */
-struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data);
-struct map small_map(const struct branch *branch, const struct map *reduced, float *data);
+struct map pooled_map(const struct branch *branch, const struct map *reduced, real *data);
+struct map small_map(const struct branch *branch, const struct map *reduced, real *data);
 
 /* Where module `m` of a stage leaves its output; before the first, that of the down-sampling. */
 const struct map *module_output(const struct stage *stage, const struct stage_space *space, int m);

@@ -58,11 +58,23 @@ int sinet_best_isa(void) {
     return known;
 }
 
+int sinet_half_isa(void) { return -1; }
+
+#elif defined(__aarch64__)
+
+static const struct kernels *const tables[] = {&kernels_baseline, &kernels_half};
+
+int sinet_best_isa(void) { return 0; }
+
+int sinet_half_isa(void) { return has_halves() ? 1 : -1; }
+
 #else
 
 static const struct kernels *const tables[] = {&kernels_baseline};
 
 int sinet_best_isa(void) { return 0; }
+
+int sinet_half_isa(void) { return -1; }
 
 #endif
 
@@ -72,7 +84,7 @@ const char *sinet_isa_name(int isa) {
 
 const struct kernels *find_kernels(int isa) {
     if (isa == 0) return tables[0]; /* no need to ask the processor */
-    return isa > 0 && isa < (int)(sizeof tables / sizeof *tables) && isa <= sinet_best_isa() ? tables[isa] : NULL;
+    return isa > 0 && (isa <= sinet_best_isa() || isa == sinet_half_isa()) ? tables[isa] : NULL;
 }
 
 const struct kernels *find_pixel_kernels(int isa) {
@@ -99,7 +111,7 @@ int64_t sinet_model_size(const void *file, size_t length, int isa) {
     struct artefact artefact;
     struct config config;
     int error = read_file(file, length, isa, &kernels, &artefact, &config);
-    return error ? error : model_size(&config, kernels);
+    return error ? error : kernels->model_size(&config, kernels);
 }
 
 int sinet_model_open(const void *file, size_t length, int isa, void *memory, size_t bytes) {
@@ -108,10 +120,10 @@ int sinet_model_open(const void *file, size_t length, int isa, void *memory, siz
     struct config config;
     int error = read_file(file, length, isa, &kernels, &artefact, &config);
     if (error) return error;
-    int64_t needed = model_size(&config, kernels);
+    int64_t needed = kernels->model_size(&config, kernels);
     if (needed < 0) return (int)needed;
     if (misaligned(memory) || bytes < (uint64_t)needed) return SINET_ERROR_MEMORY;
-    return model_build(&artefact, &config, kernels, memory);
+    return kernels->model_build(&artefact, &config, kernels, memory);
 }
 
 int sinet_model_multiple(const void *model) {
@@ -134,7 +146,7 @@ int64_t sinet_workspace_size(const void *opened, int height, int width, int thre
     if (height < 1 || width < 1 || height > MAX_SIDE || width > MAX_SIDE || height % model->multiple ||
         width % model->multiple || (int64_t)height * width > MAX_PIXELS)
         return SINET_ERROR_SIZE;
-    int64_t bytes = workspace_size(model, height, width, threads);
+    int64_t bytes = model->kernels->workspace_size(model, height, width, threads);
     return bytes <= PTRDIFF_MAX ? bytes : SINET_ERROR_SIZE; /* more than pointers of 32 bits reach */
 }
 
@@ -143,7 +155,7 @@ int sinet_workspace_prepare(const void *opened, int height, int width, int threa
     int64_t needed = sinet_workspace_size(opened, height, width, threads);
     if (needed < 0) return (int)needed;
     if (misaligned(workspace) || bytes < (uint64_t)needed) return SINET_ERROR_MEMORY;
-    workspace_prepare(model, height, width, threads, workspace);
+    model->kernels->workspace_prepare(model, height, width, threads, workspace);
     return SINET_OK;
 }
 

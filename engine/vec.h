@@ -1,4 +1,4 @@
-/* The vector layer: one type of LANES floats and the few operations that the engine needs, for every processor.
+/* The vector layer: one type of LANES values (floats, or halves where SINET_HALF is defined) and the few operations that the engine needs, for every processor.
  *
  * Which one it is follows from the compiler's target alone; the same source is compiled once per instruction set.
  * Arithmetic is written with the operators of GCC's and Clang's vector extension, so a * b + c becomes one fused
@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "real.h"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -20,7 +22,11 @@
 #define LANES 4
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
+#if defined(SINET_HALF)
+#define LANES 8
+#else
 #define LANES 4
+#endif
 #else
 #define LANES 4
 #endif
@@ -36,19 +42,51 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-typedef float vf __attribute__((vector_size(4 * LANES)));
-typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+#if defined(SINET_HALF)
+typedef int16_t lane; /* an integer as wide as a value */
+/* For vexp: e to the power of the least is the smallest normal half; adding 1.5 * 2^10 rounds to a whole number; how the
+ * exponent is stored. */
+#define EXP_LEAST -9.7f
+#define EXP_ROUND 1536.0f
+enum { EXP_BIAS = 15, EXP_SHIFT = 10 };
+#else
+typedef int32_t lane;
+#define EXP_LEAST -87.3f
+#define EXP_ROUND 12582912.0f /* 1.5 * 2^23 */
+enum { EXP_BIAS = 127, EXP_SHIFT = 23 };
+#endif
+typedef real vf __attribute__((vector_size(sizeof(real) * LANES)));
+typedef lane vi __attribute__((vector_size(sizeof(real) * LANES)));
 
 /* Loads and stores need no alignment. */
-INLINE vf vload(const float *from) {
+INLINE vf vload(const real *from) {
     vf x;
     __builtin_memcpy(&x, from, sizeof x);
     return x;
 }
 
-INLINE void vstore(float *to, vf x) { __builtin_memcpy(to, &x, sizeof x); }
+INLINE void vstore(real *to, vf x) { __builtin_memcpy(to, &x, sizeof x); }
 
-INLINE vf vset(float x) { return x - (vf){0}; }
+/* The same of memory that holds floats whatever `real` is. */
+#if defined(SINET_HALF)
+typedef float vwide __attribute__((vector_size(sizeof(float) * LANES)));
+
+INLINE vf vload_floats(const float *from) {
+    vwide x;
+    __builtin_memcpy(&x, from, sizeof x);
+    return __builtin_convertvector(x, vf);
+}
+
+INLINE void vstore_floats(float *to, vf x) {
+    vwide wide = __builtin_convertvector(x, vwide);
+    __builtin_memcpy(to, &wide, sizeof wide);
+}
+#else
+INLINE vf vload_floats(const float *from) { return vload(from); }
+INLINE void vstore_floats(float *to, vf x) { vstore(to, x); }
+#endif
+
+INLINE vf vset(float x) { return (real)x - (vf){0}; }
 
 INLINE vf vfma(vf a, vf b, vf c) { /* a b + c */
 #if defined(__wasm_relaxed_simd__)
@@ -67,6 +105,8 @@ INLINE vf vmax(vf a, vf b) {
     return (vf)_mm256_max_ps((__m256)a, (__m256)b);
 #elif defined(__SSE2__)
     return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#elif defined(__ARM_NEON) && defined(SINET_HALF)
+    return (vf)vmaxq_f16((float16x8_t)a, (float16x8_t)b);
 #elif defined(__ARM_NEON)
     return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
 #elif defined(__wasm_simd128__)
@@ -78,7 +118,7 @@ INLINE vf vmax(vf a, vf b) {
 
 INLINE vf vand(vf x, vi mask) { return (vf)((vi)x & mask); }
 
-INLINE vf vabs(vf x) { return (vf)((vi)x & 0x7fffffff); }
+INLINE vf vabs(vf x) { return (vf)((vi)x & (lane)(((uint32_t)1 << (8 * sizeof(real) - 1)) - 1)); }
 
 /* A choice of lanes. */
 #if defined(__AVX512F__)
@@ -89,9 +129,9 @@ typedef vi vm;
 
 /* The lanes from `first` up to `end`; either may lie beyond the lanes that there are. */
 INLINE vm vlanes(int first, int end) {
-    vi lane;
-    for (int i = 0; i < LANES; i++) lane[i] = i;
-    vi chosen = (lane >= first) & (lane < end);
+    vi place;
+    for (int i = 0; i < LANES; i++) place[i] = (lane)i;
+    vi chosen = (place >= (lane)first) & (place < (lane)end);
 #if defined(__AVX512F__)
     return _mm512_movepi32_mask((__m512i)chosen);
 #else
@@ -100,7 +140,7 @@ INLINE vm vlanes(int first, int end) {
 }
 
 /* A load in which the other lanes are zero; their memory is read all the same, except with AVX-512. */
-INLINE vf vload_lanes(const float *from, vm lanes) {
+INLINE vf vload_lanes(const real *from, vm lanes) {
 #if defined(__AVX512F__)
     return (vf)_mm512_maskz_loadu_ps(lanes, from);
 #else
@@ -109,7 +149,7 @@ INLINE vf vload_lanes(const float *from, vm lanes) {
 }
 
 /* Store the first `count` lanes only. */
-INLINE void vstore_lanes(float *to, vf x, int count) {
+INLINE void vstore_lanes(real *to, vf x, int count) {
     if (count >= LANES) {
         vstore(to, x);
         return;
@@ -119,7 +159,7 @@ INLINE void vstore_lanes(float *to, vf x, int count) {
 #else
     int i = 0;
 #if LANES == 8
-    for (; i + 4 <= count; i += 4) __builtin_memcpy(to, &x, 16);
+    for (; i + 4 <= count; i += 4) __builtin_memcpy(to, &x, 4 * sizeof(real));
 #endif
     for (; i < count; i++) to[i] = x[i];
 #endif
@@ -180,7 +220,7 @@ INLINE vf vafter(vf a, vf b) {
 
 INLINE float vsum(vf x) {
     float sum = 0;
-    for (int i = 0; i < LANES; i++) sum += x[i];
+    for (int i = 0; i < LANES; i++) sum += (float)x[i];
     return sum;
 }
 

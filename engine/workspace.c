@@ -4,7 +4,7 @@
 
 #include "kernels.h"
 
-struct map pooled_map(const struct branch *branch, const struct map *reduced, float *data) {
+struct map pooled_map(const struct branch *branch, const struct map *reduced, real *data) {
     int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
     int padding = branch->depthwise.kernel / 2, row = width + padding;
     ptrdiff_t plane = padding + (ptrdiff_t)(height + 2 * padding) * row;
@@ -12,9 +12,9 @@ struct map pooled_map(const struct branch *branch, const struct map *reduced, fl
     return (struct map){data, plane, row, height, width};
 }
 
-struct map small_map(const struct branch *branch, const struct map *reduced, float *data) {
+struct map small_map(const struct branch *branch, const struct map *reduced, real *data) {
     int height = reduced->height / branch->pool, width = reduced->width / branch->pool;
-    return (struct map){data, plane_floats((ptrdiff_t)height * width), width, height, width};
+    return (struct map){data, plane_values((ptrdiff_t)height * width), width, height, width};
 }
 
 const struct map *module_output(const struct stage *stage, const struct stage_space *space, int m) {
@@ -23,13 +23,13 @@ const struct map *module_output(const struct stage *stage, const struct stage_sp
     return m < 0 ? &space->down : &space->features[other];
 }
 
-static float *take_slack(struct arena *arena, int64_t floats) {
-    float *taken = take_floats(arena, floats + 2 * SLACK);
+static real *take_slack(struct arena *arena, int64_t values) {
+    real *taken = take_values(arena, values + 2 * SLACK);
     return taken ? taken + SLACK : NULL;
 }
 
 static struct map take_map(struct arena *arena, int channels, int height, int width) {
-    ptrdiff_t plane = plane_floats((ptrdiff_t)height * width);
+    ptrdiff_t plane = plane_values((ptrdiff_t)height * width);
     return (struct map){take_slack(arena, (int64_t)channels * plane), plane, width, height, width};
 }
 
@@ -40,15 +40,15 @@ static void take_enlargement(struct arena *arena, struct enlargement *e, int lan
     e->down = (struct points){height, high, take(arena, high * (ptrdiff_t)sizeof(int)),
                               take(arena, high * (ptrdiff_t)sizeof(float[3]))};
     e->across = (struct across){width, wide, taps, take(arena, vectors * (ptrdiff_t)sizeof(int)),
-                                take_floats(arena, (ptrdiff_t)vectors * taps * lanes)};
+                                take_values(arena, (ptrdiff_t)vectors * taps * lanes)};
 }
 
 struct needs {
     ptrdiff_t pooled, small, scratch;
 };
 
-static void need(ptrdiff_t *floats, ptrdiff_t more) {
-    if (*floats < more) *floats = more;
+static void need(ptrdiff_t *values, ptrdiff_t more) {
+    if (*values < more) *values = more;
 }
 
 static void need_for_branch(struct needs *n, const struct branch *branch, const struct map *reduced) {
@@ -58,7 +58,7 @@ static void need_for_branch(struct needs *n, const struct branch *branch, const 
         need(&n->small, channels * small_map(branch, reduced, NULL).plane);
         need(&n->scratch, (ptrdiff_t)(rows / branch->pool + 4) * (reduced->width + SLACK) + reduced->plane);
     }
-    need(&n->scratch, channels * (band_floats(reduced->width / branch->pool) + 16));
+    need(&n->scratch, channels * (band_values(reduced->width / branch->pool) + 16));
 }
 
 static int stage_width(const struct stage *stage) {
@@ -94,7 +94,7 @@ static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct
                 take_enlargement(arena, e, lanes, height / branch->pool, width / branch->pool, branch->pool);
         }
     /* the excitation's two layers, and the weights that it has scaled */
-    need(&n->scratch, (ptrdiff_t)(2 + round_up(down->outputs, REST)) * down->inputs);
+    need(&n->scratch, values_of_floats(2 * (ptrdiff_t)down->inputs) + round_up(down->outputs, REST) * down->inputs);
 }
 
 /* How often `logits[g]` is doubled. */
@@ -144,15 +144,16 @@ static int64_t layout(const struct model *model, int height, int width, int thre
     need(&n.scratch, 27 * (ptrdiff_t)(width / 2 + SLACK));               /* stem */
     need(&n.scratch, (ptrdiff_t)(height / 4) * (width / 4) + 2 * SLACK); /* a joined plane */
     need(&n.scratch, (ptrdiff_t)model->coarse.inputs * CHUNK);           /* coarse */
-    need(&n.scratch, 6 * (ptrdiff_t)width + 2 * (ptrdiff_t)height);      /* fill_enlargement */
+    need(&n.scratch, values_of_floats(6 * (ptrdiff_t)width + 2 * (ptrdiff_t)height)); /* fill_enlargement */
     for (int i = 0; i < 2; i++) {
         space->pooled[i] = take_slack(&arena, n.pooled);
         space->small[i] = take_slack(&arena, n.small);
     }
-    space->zero = take_slack(&arena, width + SLACK);
+    space->zero = take_floats(&arena, width + 3 * SLACK);
+    if (space->zero) space->zero += SLACK;
     /* Last, for reads run over what lies before it: a padded map's by up to ROWS - 1 of its rows. */
-    space->scratch_floats = round_up(n.scratch, 16) + 2 * SLACK;
-    space->scratch = take_floats(&arena, (int64_t)threads * space->scratch_floats);
+    space->scratch_values = round_up(n.scratch, 16) + 2 * SLACK;
+    space->scratch = take_values(&arena, (int64_t)threads * space->scratch_values);
     return arena.used;
 }
 
@@ -212,21 +213,22 @@ static void fill_across(struct across *across, const struct points *points, int 
     across->taps = least(across->taps, taps_needed(points, lanes));
     for (int v = 0; v < vectors; v++) {
         int first = least(points->first[v * lanes], from - across->taps);
-        float *weights = across->weights + (ptrdiff_t)v * across->taps * lanes;
+        real *weights = across->weights + (ptrdiff_t)v * across->taps * lanes;
         across->first[v] = first;
         for (int i = 0; i < across->taps * lanes; i++) weights[i] = 0;
         for (int lane = 0; lane < lanes && v * lanes + lane < across->to; lane++) {
             int place = v * lanes + lane;
             for (int k = 0; k < 3; k++) {
                 int tap = least(points->first[place] + k, from - 1) - first;
-                if (points->weight[place][k] != 0) weights[tap * lanes + lane] += points->weight[place][k];
+                if (points->weight[place][k] != 0) weights[tap * lanes + lane] += (real)points->weight[place][k];
             }
         }
     }
 }
 
 /* Fill the tables of an enlargement; scratch: 4 floats for each output of the rows, 8 for each input. */
-static void fill_enlargement(struct enlargement *e, int times, int aligned, int lanes, float *scratch) {
+static void fill_enlargement(struct enlargement *e, int times, int aligned, int lanes, void *memory) {
+    float *scratch = memory;
     struct points *down = &e->down;
     for (int axis = 0; axis < 2; axis++) {
         struct points points = axis ? (struct points){e->across.from, e->across.to, NULL, NULL} : *down;
@@ -253,7 +255,7 @@ static void clear_surroundings(const struct stage_space *space, int channels) {
     const struct map *map = &space->reduced;
     ptrdiff_t around = (ptrdiff_t)space->reach * map->width;
     for (int c = 0; c < channels; c++) {
-        float *plane = map->data + c * map->plane;
+        real *plane = map->data + c * map->plane;
         for (ptrdiff_t i = 0; i < around; i++) plane[i - around] = plane[(ptrdiff_t)map->height * map->width + i] = 0;
     }
 }

@@ -64,7 +64,7 @@ def by_program(command: Sequence[str | Path], artefact: bytes, inputs: Sequence[
     return [part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)]
 
 
-def arm64(artefact: bytes, inputs: Sequence[NetInput]) -> list[Logits]:
+def arm64(artefact: bytes, inputs: Sequence[NetInput], isa: str = "sinet_best_isa()") -> list[Logits]:
     """arm64 under qemu: the objects that the library for Linux on arm64 is made of, in a program without a libc."""
     qemu = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
     if qemu is None:
@@ -73,7 +73,7 @@ def arm64(artefact: bytes, inputs: Sequence[NetInput]) -> list[Logits]:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "run"
         parts = build.compile_objects("linux-aarch64", Path(folder))
-        flags = ["-static", "-nostdlib", *build.COMPILE, "-O1", "-Wl,-z,defs"]
+        flags = ["-static", "-nostdlib", *build.COMPILE, "-O1", "-Wl,-z,defs", f"-DISA={isa}"]
         build.run([*build.compiler("linux-aarch64"), *flags, HERE / "run_linux.c", *parts, "-o", program])
         return by_program([qemu, program], artefact, inputs)
 

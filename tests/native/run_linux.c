@@ -3,6 +3,10 @@
 
 #include "../../engine/sinet.h"
 
+#ifndef ISA
+#define ISA sinet_best_isa()
+#endif
+
 enum { SYS_READ = 63, SYS_WRITE = 64, SYS_EXIT = 93, SYS_MMAP = 222 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -59,7 +63,7 @@ void _start(void) {
     if (!receive(&length, 4)) quit(103);
     void *artefact = reserve(length);
     receive(artefact, length);
-    int isa = sinet_best_isa();
+    int isa = checked(ISA);
     int64_t bytes = checked(sinet_model_size(artefact, length, isa));
     void *model = reserve(bytes);
     checked(sinet_model_open(artefact, length, isa, model, bytes));
