@@ -6,7 +6,6 @@
 
 #define model_size half_model_size
 #define model_build half_model_build
-#define pack half_pack
 #define workspace_size half_workspace_size
 #define workspace_prepare half_workspace_prepare
 #define pooled_map half_pooled_map

@@ -49,25 +49,25 @@ static float read_float(const unsigned char *data, ptrdiff_t index) {
     return value;
 }
 
-/* Rows of `count` values, each filled up with zeros to `room`. */
-static const real *padded_rows(struct builder *b, const char *name, int rows, int count, int room) {
+/* Rows of `count` floats, each filled up with zeros to `room`. */
+static const float *padded_rows(struct builder *b, const char *name, int rows, int count, int room) {
     const unsigned char *data = find(b, name, (size_t)rows * (size_t)count);
-    real *values = take_values(&b->arena, (int64_t)rows * room);
+    float *values = take_floats(&b->arena, (int64_t)rows * room);
     for (int r = 0, i = 0; data && r < rows; r++)
-        for (int k = 0; k < room; k++, i++) values[i] = (real)(k < count ? read_float(data, (ptrdiff_t)r * count + k) : 0);
+        for (int k = 0; k < room; k++, i++) values[i] = k < count ? read_float(data, (ptrdiff_t)r * count + k) : 0;
     return values;
 }
 
-/* What stays in floats whatever the network is made of. */
+/* What stays in floats whatever the network is made of: see network.h. */
 static const float *floats(struct builder *b, const char *name, int count) {
-    const unsigned char *data = find(b, name, (size_t)count);
-    float *values = take_floats(&b->arena, count);
-    for (int i = 0; data && i < count; i++) values[i] = read_float(data, i);
-    return values;
+    return padded_rows(b, name, 1, count, count);
 }
 
 static const real *tensor(struct builder *b, const char *name, int count) {
-    return padded_rows(b, name, 1, count, count);
+    const unsigned char *data = find(b, name, (size_t)count);
+    real *values = take_values(&b->arena, count);
+    for (int i = 0; data && i < count; i++) values[i] = (real)read_float(data, i);
+    return values;
 }
 
 void pack(real *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
@@ -83,7 +83,8 @@ void pack(real *packed, int block, const unsigned char *weights, int outputs, in
     }
 }
 
-enum { BIASED = 1, TURNED = 2 }; /* without biases it gets zeros; turned: the weights are stored input by input */
+/* Without biases it gets zeros; turned: the weights are stored input by input; exact: floats whatever maps are made of. */
+enum { BIASED = 1, TURNED = 2, EXACT = 4 };
 
 /* Outputs [first, first + outputs) of the `total` of a convolution. */
 static struct pointwise pointwise(struct builder *b, const char *name, int first, int outputs, int inputs, int total,
@@ -92,11 +93,19 @@ static struct pointwise pointwise(struct builder *b, const char *name, int first
     const unsigned char *weights = find(b, "weight", (size_t)total * (size_t)inputs);
     const unsigned char *biases = kind & BIASED ? find(b, "bias", (size_t)total) : NULL;
     cut(b, before);
-    real *packed = take_values(&b->arena, (ptrdiff_t)padded(outputs, b->block) * inputs);
-    real *bias = take_values(&b->arena, padded(outputs, b->block));
+    int64_t rows = padded(outputs, b->block);
+    int exact = kind & EXACT;
+    void *packed = exact ? (void *)take_floats(&b->arena, rows * inputs) : take_values(&b->arena, rows * inputs);
+    void *bias = exact ? (void *)take_floats(&b->arena, rows) : take_values(&b->arena, rows);
     if (weights && !b->error) {
-        pack(packed, b->block, weights + 4 * (ptrdiff_t)first * inputs, outputs, inputs, kind & TURNED, NULL);
-        for (int c = 0; c < padded(outputs, b->block); c++) bias[c] = (real)(biases && c < outputs ? read_float(biases, first + c) : 0);
+        weights += 4 * (ptrdiff_t)first * inputs;
+        if (exact) pack_floats(packed, b->block, weights, outputs, inputs, kind & TURNED, NULL);
+        else pack(packed, b->block, weights, outputs, inputs, kind & TURNED, NULL);
+        for (int c = 0; c < rows; c++) {
+            float value = biases && c < outputs ? read_float(biases, first + c) : 0;
+            if (exact) ((float *)bias)[c] = value;
+            else ((real *)bias)[c] = (real)value;
+        }
     }
     return (struct pointwise){inputs, outputs, packed, bias};
 }
@@ -136,24 +145,24 @@ static struct dense dense(struct builder *b, int layer, int inputs, int outputs)
     return made;
 }
 
-static void build_down(struct builder *b, struct down *down, const struct stage_config *config, int inputs) {
+static void build_down(struct builder *b, struct down *down, const struct stage_config *config, int inputs, int first) {
     int before = push(b, "down."), inner = inputs / config->reduction;
     down->inputs = inputs;
     down->outputs = config->down;
-    down->depthwise = tensor(b, "depthwise.weight", 9 * inputs);
+    down->depthwise = floats(b, "depthwise.weight", 9 * inputs);
     down->layers = config->reduction == 1 ? 1 : 2;
     down->excitation[0] = dense(b, 0, inputs, down->layers == 1 ? inputs : inner);
     if (down->layers == 2) down->excitation[1] = dense(b, 1, inner, inputs);
     down->weights = floats(b, "pointwise.weight", config->down * inputs);
-    down->bias = tensor(b, "pointwise.bias", config->down);
+    down->bias = first ? (const real *)floats(b, "pointwise.bias", config->down) : tensor(b, "pointwise.bias", config->down);
     down->slope = tensor(b, "act.slope", config->down);
     cut(b, before);
 }
 
 /* Gives the channels of the joined output. */
-static int build_stage(struct builder *b, struct stage *stage, const struct stage_config *config, int inputs) {
+static int build_stage(struct builder *b, struct stage *stage, const struct stage_config *config, int inputs, int first) {
     int channels = config->down;
-    build_down(b, &stage->down, config, inputs);
+    build_down(b, &stage->down, config, inputs, first);
     stage->modules = config->modules;
     for (int i = 0; i < config->modules; i++) {
         int before = push_number(b, "squeezes.", i);
@@ -173,34 +182,36 @@ static void build_gates(struct builder *b, struct model *model, const struct con
     int classes = config->classes, coarser = config->stage_count - 2;
     struct gate *gate = &model->gates[0];
     gate->stage = coarser;
-    gate->project = pointwise(b, "gate.project.", 0, classes, features_of(&config->stages[coarser]), classes, BIASED);
-    gate->slope = tensor(b, "gate.act.slope", classes);
-    gate->detail_scale = tensor(b, "gate.detail_scale", classes);
-    gate->scale = tensor(b, "gate.fused.scale", classes);
-    gate->bias = tensor(b, "gate.fused.bias", classes);
+    gate->project = pointwise(b, "gate.project.", 0, classes, features_of(&config->stages[coarser]), classes,
+                              BIASED | EXACT);
+    gate->slope = floats(b, "gate.act.slope", classes);
+    gate->detail_scale = floats(b, "gate.detail_scale", classes);
+    gate->scale = floats(b, "gate.fused.scale", classes);
+    gate->bias = floats(b, "gate.fused.bias", classes);
     if (coarser == 0) return;
-    real *scale = take_values(&b->arena, classes), *bias = take_values(&b->arena, classes);
+    float *scale = take_floats(&b->arena, classes), *bias = take_floats(&b->arena, classes);
     for (int k = 0; b->artefact && k < classes; k++) {
         scale[k] = 1;
         bias[k] = 0;
     }
     model->gates[1] =
-        (struct gate){.detail_scale = tensor(b, "fine_gate.detail_scale", classes), .scale = scale, .bias = bias};
+        (struct gate){.detail_scale = floats(b, "fine_gate.detail_scale", classes), .scale = scale, .bias = bias};
 }
 
 static void build_weights(struct builder *b, struct model *model, const struct config *config) {
-    model->stem = pointwise(b, "stem.0.", 0, config->stem, 27, config->stem, BIASED);
-    model->stem_slope = tensor(b, "stem.1.slope", config->stem);
+    model->stem = pointwise(b, "stem.0.", 0, config->stem, 27, config->stem, BIASED | EXACT);
+    model->stem_slope = floats(b, "stem.1.slope", config->stem);
     int channels = config->stem;
     for (int i = 0; i < config->stage_count; i++) {
         int before = push_number(b, "stages.", i);
-        channels = build_stage(b, &model->stages[i], &config->stages[i], channels);
+        channels = build_stage(b, &model->stages[i], &config->stages[i], channels, i == 0);
         cut(b, before);
     }
-    model->coarse = pointwise(b, "coarse.", 0, config->classes, channels, config->classes, BIASED);
+    model->coarse = pointwise(b, "coarse.", 0, config->classes, channels, config->classes, BIASED | EXACT);
     build_gates(b, model, config);
     if (config->transposed)
-        model->spread = pointwise(b, "head.", 0, 4 * model->outputs, config->classes, 4 * model->outputs, TURNED);
+        model->spread = pointwise(b, "head.", 0, 4 * model->outputs, config->classes, 4 * model->outputs,
+                                  TURNED | EXACT);
     else
         model->head = padded_rows(b, "head.weight", model->outputs, 9 * config->classes, 9 * head_classes(config->classes));
 }

@@ -48,6 +48,12 @@ static struct range share(const struct context *ctx, int count) {
                           (int)((int64_t)count * (ctx->part + 1) / threads)};
 }
 
+/* What a sum begins from, and how it ends: in floats it begins from the bias, which costs nothing; in halves each addition
+ * rounds less while the bias is not in it. */
+INLINE vf begun(real bias) { return vset(sizeof(real) == sizeof(float) ? (float)bias : 0); }
+
+INLINE vf ended(vf sum, real bias) { return sizeof(real) == sizeof(float) ? sum : sum + vset((float)bias); }
+
 INLINE vf prelu(vf x, vf slope) { return vmax(x, x * slope); } /* slopes are at most 1 */
 
 /* What is done with a convolution's sum and bias before it is stored; null pointers are left out. */
@@ -72,7 +78,7 @@ INLINE void pointwise_tile(int block, int tile, const struct pointwise *conv, co
     UNROLL
     for (int c = 0; c < block; c++)
         UNROLL
-        for (int v = 0; v < tile; v++) sum[c][v] = vset(conv->bias[channel + c]);
+        for (int v = 0; v < tile; v++) sum[c][v] = begun(conv->bias[channel + c]);
     in += pixel;
     for (int i = 0; i < conv->inputs; i++, in += in_plane, weights += block) {
         vf x[TILE];
@@ -91,7 +97,8 @@ INLINE void pointwise_tile(int block, int tile, const struct pointwise *conv, co
         UNROLL
         for (int v = 0; v < tile; v++) {
             ptrdiff_t at = pixel + v * LANES;
-            vstore(out + (channel + c) * out_plane + at, finished(sum[c][v], finish, channel + c, at));
+            vf made = ended(sum[c][v], conv->bias[channel + c]);
+            vstore(out + (channel + c) * out_plane + at, finished(made, finish, channel + c, at));
         }
     }
 }
@@ -121,6 +128,47 @@ static void run_pointwise(const struct pointwise *conv, const real *in, ptrdiff_
     default: break;
     }
 }
+
+#if defined(SINET_HALF)
+
+/* The same from floats by floats, summed in floats; `wide`: and without a finish left in floats. */
+INLINE void exact_strip(int block, const struct pointwise *conv, const float *weights, const float *in,
+                        ptrdiff_t in_plane, real *out, ptrdiff_t out_plane, int channel, ptrdiff_t pixels,
+                        const struct finish *finish, int wide) {
+    const float *bias = (const float *)conv->bias;
+    for (ptrdiff_t pixel = 0; pixel < pixels; pixel += LANES) {
+        vwide sum[BLOCK];
+        UNROLL
+        for (int c = 0; c < block; c++) sum[c] = bias[channel + c] - (vwide){0};
+        for (int i = 0; i < conv->inputs; i++) {
+            vwide x = vload_wide(in + i * in_plane + pixel);
+            UNROLL
+            for (int c = 0; c < block; c++) sum[c] += x * weights[i * block + c];
+        }
+        UNROLL
+        for (int c = 0; c < block; c++) {
+            if (channel + c == conv->outputs) break;
+            ptrdiff_t at = (channel + c) * out_plane + pixel;
+            if (wide) __builtin_memcpy((float *)out + at, &sum[c], sizeof sum[c]);
+            else vstore(out + at, finished(__builtin_convertvector(sum[c], vf), finish, channel + c, pixel));
+        }
+    }
+}
+
+INLINE void run_exact(const struct pointwise *conv, const real *in, ptrdiff_t in_plane, real *out, ptrdiff_t out_plane,
+                      ptrdiff_t pixels, const struct finish *finish, int wide) {
+    const float *weights = (const float *)conv->weights, *from = (const float *)in;
+    int channel = 0;
+    for (; channel + BLOCK <= conv->outputs; channel += BLOCK, weights += BLOCK * conv->inputs)
+        exact_strip(BLOCK, conv, weights, from, in_plane, out, out_plane, channel, pixels, finish, wide);
+    for (; channel < conv->outputs; channel += REST, weights += REST * conv->inputs)
+        exact_strip(REST, conv, weights, from, in_plane, out, out_plane, channel, pixels, finish, wide);
+}
+
+#else
+#define run_exact(conv, in, in_plane, out, out_plane, pixels, finish, wide) \
+    run_pointwise(conv, in, in_plane, out, out_plane, pixels, finish)
+#endif
 
 /* Depthwise kernels of 3 and of this size are worth code of their own. */
 enum { LARGEST = 5 };
@@ -187,18 +235,19 @@ INLINE void depthwise_columns(int kernel, int channels, int tile, const struct d
         UNROLL
         for (int o = 0; o < ROWS; o++)
             UNROLL
-            for (int v = 0; v < tile; v++) sum[c][o][v] = vset(conv->bias[channel + c]);
+            for (int v = 0; v < tile; v++) sum[c][o][v] = begun(conv->bias[channel + c]);
     depthwise_tile(kernel, channels, tile, rows, map->plane, column, map->width,
                    conv->weights + (ptrdiff_t)channel * kernel * kernel, borders, sum);
     UNROLL
     for (int c = 0; c < channels; c++) {
         vf slope = vset(conv->slope[channel + c]);
+        real bias = conv->bias[channel + c];
         real *to = out + c * out_plane + column;
         UNROLL
         for (int o = 0; o < ROWS; o++, to += map->width) {
             if (o == count) break;
             UNROLL
-            for (int v = 0; v < tile; v++) vstore(to + v * LANES, prelu(sum[c][o][v], slope));
+            for (int v = 0; v < tile; v++) vstore(to + v * LANES, prelu(ended(sum[c][o][v], bias), slope));
         }
     }
 }
@@ -270,6 +319,8 @@ static void run_across(const struct across *across, const real *in, ptrdiff_t in
 
 /* --- the steps, in the order of the walk -------------------------------------------------------------------------- */
 
+#if !defined(SINET_HALF)
+
 /* One row of the 27 values under the stem's kernel, each `plane` floats after the one before it. */
 static void gather(const float *input, int height, int width, int y, const float *zero, real *out, ptrdiff_t plane) {
     for (int i = 0; i < 9; i++) {
@@ -278,7 +329,7 @@ static void gather(const float *input, int height, int width, int y, const float
         real *left = out + 3 * i * plane, *centre = left + plane, *right = centre + plane;
         left[0] = 0;
         for (int x = 0; x < width / 2; x += LANES) {
-            vf a = vload_floats(from + 2 * x), b = vload_floats(from + 2 * x + LANES), odd = vodd(a, b);
+            vf a = vload(from + 2 * x), b = vload(from + 2 * x + LANES), odd = vodd(a, b);
             vstore(left + x + 1, odd);
             vstore(centre + x, veven(a, b));
             vstore(right + x, odd);
@@ -299,6 +350,8 @@ static void run_stem(const struct context *ctx, const float *input) {
     }
 }
 
+#endif
+
 /* What a kernel of three columns and stride 2 reads of a row: the pixels before, at and after 2 LANES outputs. */
 struct strided {
     vf before, at, after;
@@ -316,7 +369,7 @@ INLINE vf add_strided(vf sum, struct strided x, const vf *weights) {
 
 /* One channel of a 3x3 depthwise convolution of stride 2; vector by vector from the right to the left, each from the top
  * to the bottom, so that the last row of one output is the first of the next. */
-static void stride_plane(const real *in, int in_width, const real *weights, real *out, int height, int width) {
+static void stride_plane(const real *in, int in_width, const float *weights, real *out, int height, int width) {
     vf weight[9];
     UNROLL
     for (int k = 0; k < 9; k++) weight[k] = vset(weights[k]);
@@ -353,11 +406,16 @@ static const real *join_part(const struct stage_space *space, const struct map *
     return c < down ? space->down.data + c * space->down.plane : features->data + (c - down) * features->plane;
 }
 
-INLINE void join(const struct stage *stage, int channel, const real *in, real *out, ptrdiff_t pixels) {
-    vf scale = vset(stage->join_scale[channel]), bias = vset(stage->join_bias[channel]);
-    vf slope = vset(stage->join_slope[channel]);
-    for (ptrdiff_t i = 0; i < pixels; i += LANES) vstore(out + i, prelu(vfma(vload(in + i), scale, bias), slope));
+struct join {
+    vf scale, bias, slope;
+};
+
+INLINE struct join join_of(const struct stage *stage, int channel) {
+    return (struct join){vset(stage->join_scale[channel]), vset(stage->join_bias[channel]),
+                         vset(stage->join_slope[channel])};
 }
+
+INLINE vf joined(struct join join, const real *in) { return prelu(vfma(vload(in), join.scale, join.bias), join.slope); }
 
 static void run_strided(const struct context *ctx, int s) {
     const struct workspace *space = ctx->space;
@@ -372,9 +430,10 @@ static void run_strided(const struct context *ctx, int s) {
             const struct stage_space *there = &space->stages[s - 1];
             in = join_part(there, stage_features(before, there), c, before->down.outputs);
             if (before->modules) {
-                real *joined = ctx->scratch + SLACK;
-                join(before, c, in, joined, (ptrdiff_t)height * width);
-                in = joined;
+                struct join join = join_of(before, c);
+                real *whole = ctx->scratch + SLACK;
+                for (ptrdiff_t i = 0; i < (ptrdiff_t)height * width; i += LANES) vstore(whole + i, joined(join, in + i));
+                in = whole;
             }
         }
         real *plane = out->data + c * out->plane;
@@ -389,17 +448,23 @@ static void run_down(const struct context *ctx, int s) {
     const struct down *down = &ctx->model->stages[s].down;
     const struct map *in = &here->strided, *out = &here->down;
     float *scale = (float *)ctx->scratch, *hidden = scale + down->inputs;
-    real *packed = (real *)(hidden + down->inputs);
+    void *packed = hidden + down->inputs;
     run_dense(&down->excitation[0], here->mean, down->layers == 2 ? hidden : scale);
     if (down->layers == 2) run_dense(&down->excitation[1], hidden, scale);
-    pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, 0, scale);
+    if (s == 0)
+        pack_floats(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, 0, scale);
+    else
+        pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, 0, scale);
     /* Where the number of outputs is odd, one bias more is read: behind an odd number of floats there is room. */
     struct pointwise conv = {down->inputs, down->outputs, packed, down->bias};
     struct finish finish = {NULL, NULL, 0, down->slope};
     struct range rows = share(ctx, in->height / ROWS);
     ptrdiff_t first = (ptrdiff_t)rows.begin * ROWS * in->width;
-    run_pointwise(&conv, in->data + first, in->plane, out->data + first, out->plane,
-                  (ptrdiff_t)(rows.end - rows.begin) * ROWS * in->width, &finish);
+    ptrdiff_t pixels = (ptrdiff_t)(rows.end - rows.begin) * ROWS * in->width;
+    if (s == 0)
+        run_exact(&conv, in->data + values_of_floats(first), in->plane, out->data + first, out->plane, pixels, &finish, 0);
+    else
+        run_pointwise(&conv, in->data + first, in->plane, out->data + first, out->plane, pixels, &finish);
 }
 
 /* The sums of neighbours in 2 LANES values that are themselves sums of `rows` rows. */
@@ -551,6 +616,19 @@ static void run_enlarge(const struct context *ctx, int s, int m) {
     }
 }
 
+#if defined(SINET_HALF)
+/* What a gate takes its detail from, in floats for the decoder. */
+static void copy_skip(const struct context *ctx, int g) {
+    int stage = ctx->model->gates[g].stage;
+    const struct map *features = stage_features(&ctx->model->stages[stage], &ctx->space->stages[stage]);
+    const struct map *out = &ctx->space->skips[g];
+    struct range channels = share(ctx, stage_outputs(&ctx->model->stages[stage]));
+    for (int c = channels.begin; c < channels.end; c++)
+        for (ptrdiff_t i = 0; i < (ptrdiff_t)out->height * out->width; i += LANES)
+            vstore_floats((float *)out->data + c * out->plane + i, vload(features->data + c * features->plane + i));
+}
+#endif
+
 static void run_coarse(const struct context *ctx) {
     const struct stage *stage = &ctx->model->stages[ctx->model->stage_count - 1];
     const struct stage_space *here = &ctx->space->stages[ctx->model->stage_count - 1];
@@ -558,26 +636,30 @@ static void run_coarse(const struct context *ctx) {
     struct finish finish = {NULL, NULL, 0, NULL};
     ptrdiff_t unit = (ptrdiff_t)ROWS * out->width;
     struct range units = share(ctx, out->height / ROWS);
+    float *in = (float *)ctx->scratch; /* CHUNK of each channel */
     for (ptrdiff_t pixel = units.begin * unit; pixel < units.end * unit; pixel += CHUNK) {
         ptrdiff_t pixels = units.end * unit - pixel < CHUNK ? units.end * unit - pixel : CHUNK;
-        const real *in = features->data + pixel;
-        ptrdiff_t plane = features->plane;
-        if (stage->modules) {
-            for (int c = 0; c < ctx->model->coarse.inputs; c++)
-                join(stage, c, join_part(here, features, c, stage->down.outputs) + pixel, ctx->scratch + c * CHUNK,
-                     pixels);
-            in = ctx->scratch;
-            plane = CHUNK;
+        for (int c = 0; c < ctx->model->coarse.inputs; c++) {
+            const real *from = join_part(here, features, c, stage->down.outputs) + pixel;
+            struct join join = {vset(1), vset(0), vset(1)};
+            if (stage->modules) join = join_of(stage, c);
+            for (ptrdiff_t i = 0; i < pixels; i += LANES) vstore_floats(in + c * CHUNK + i, joined(join, from + i));
         }
-        run_pointwise(&ctx->model->coarse, in, plane, out->data + pixel, out->plane, pixels, &finish);
+        run_exact(&ctx->model->coarse, ctx->scratch, CHUNK, out->data + values_of_floats(pixel), out->plane, pixels,
+                  &finish, 1);
     }
+#if defined(SINET_HALF)
+    for (int g = 0; g < gate_count(ctx->model); g++) copy_skip(ctx, g);
+#endif
 }
 
-/* e^x for x <= 0, with a relative error below 2e-7, of halves 2e-3; below EXP_LEAST what it is there, hardly anything. */
+#if !defined(SINET_HALF) /* the decoder is made of floats */
+
+/* e^x for x <= 0, with a relative error below 2e-7; below -87.3 what it is there, 1e-38. */
 INLINE vf vexp(vf x) {
-    x = vmax(x, vset(EXP_LEAST));
+    x = vmax(x, vset(-87.3f));
     vf turns = x * vset(1.44269504f);
-    vf whole = (turns + vset(EXP_ROUND)) - vset(EXP_ROUND); /* to the nearest: see vec.h */
+    vf whole = (turns + vset(12582912.0f)) - vset(12582912.0f); /* 1.5 * 2^23: rounds to the nearest */
     vf rest = vfma(whole, vset(-0.693359375f), x);
     rest = vfma(whole, vset(2.12194440e-4f), rest);
     vf sum = vset(1.0f / 720);
@@ -588,7 +670,7 @@ INLINE vf vexp(vf x) {
     sum = vfma(sum, rest, vset(1));
     sum = vfma(sum, rest, vset(1));
     vi exponent = __builtin_convertvector(whole, vi);
-    return sum * (vf)((exponent + EXP_BIAS) << EXP_SHIFT);
+    return sum * (vf)((exponent + 127) << 23);
 }
 
 /* 1 - the largest probability of the classes, from their logits in planes. */
@@ -629,7 +711,7 @@ static void gate_band(const struct context *ctx, int g, int y, real *out, ptrdif
     const struct model *model = ctx->model;
     const struct workspace *space = ctx->space;
     const struct gate *gate = &model->gates[g];
-    const struct map *skip = stage_features(&model->stages[gate->stage], &space->stages[gate->stage]);
+    const struct map *skip = &space->skips[g];
     int classes = model->classes, pixels = ROWS * skip->width;
     const real *detail = skip->data + (ptrdiff_t)y * skip->width;
     ptrdiff_t detail_plane = skip->plane;
@@ -721,7 +803,7 @@ static void head_band(const struct context *ctx, const struct head_rows *h, int 
                 for (int v = 0; v < COLUMNS; v++) {
                     vf logit = sum[0][r][v];
                     for (int c = 1; c < CHANNELS; c++) logit += sum[c][r][v];
-                    vstore_floats(logits + ((ptrdiff_t)o * space->out_height + y + r) * space->out_width + x + v * LANES, logit);
+                    vstore(logits + ((ptrdiff_t)o * space->out_height + y + r) * space->out_width + x + v * LANES, logit);
                 }
         }
 }
@@ -751,8 +833,8 @@ static void spread(const struct context *ctx, const real *in, ptrdiff_t in_plane
         float *to = out + ((ptrdiff_t)(m / 2) * space->out_height + m % 2) * space->out_width;
         for (int i = 0; i < count; i += LANES) {
             vf left = vload(four + i), right = vload(four + CHUNK + i);
-            vstore_floats(to + 2 * i, vlow(left, right));
-            vstore_floats(to + 2 * i + LANES, vhigh(left, right));
+            vstore(to + 2 * i, vlow(left, right));
+            vstore(to + 2 * i + LANES, vhigh(left, right));
         }
     }
 }
@@ -776,25 +858,39 @@ static void run_transposed(const struct context *ctx, float *logits) {
     }
 }
 
+#endif
+
 static void run_step(const struct model *model, void *workspace, int step, int part, const float *input,
                      float *logits) {
     struct workspace *space = workspace;
-    struct context ctx = {model, space, part, space->scratch + part * space->scratch_values};
+    struct context ctx = {model, space, part, (real *)(space->scratch + part * space->scratch_bytes)};
     int s = model->step[step].stage, m = model->step[step].module;
     switch (model->step[step].kind) {
+#if !defined(SINET_HALF)
     case STEM: run_stem(&ctx, input); break;
-    case DEPTHWISE: run_strided(&ctx, s); break;
-    case DOWN: run_down(&ctx, s); break;
-    case REDUCE: run_reduce(&ctx, s, m); break;
-    case BRANCHES: run_branches(&ctx, s, m); break;
-    case ENLARGE: run_enlarge(&ctx, s, m); break;
-    case COARSE: run_coarse(&ctx); break;
     case GATE:
     case FINE: run_gate(&ctx, model->step[step].kind == FINE); break;
     case HEAD:
         if (model->transposed) run_transposed(&ctx, logits);
         else run_head(&ctx, logits);
         break;
+#else
+    default: kernels_baseline.run_step(model, workspace, step, part, input, logits); break;
+#endif
+    case DEPTHWISE:
+#if defined(SINET_HALF)
+        if (s == 0) {
+            kernels_baseline.run_step(model, workspace, step, part, input, logits);
+            break;
+        }
+#endif
+        run_strided(&ctx, s);
+        break;
+    case DOWN: run_down(&ctx, s); break;
+    case REDUCE: run_reduce(&ctx, s, m); break;
+    case BRANCHES: run_branches(&ctx, s, m); break;
+    case ENLARGE: run_enlarge(&ctx, s, m); break;
+    case COARSE: run_coarse(&ctx); break;
     }
 }
 

@@ -61,11 +61,11 @@ struct dense {
 
 struct down {
     int inputs, outputs;
-    const real *depthwise; /* 9 for each channel */
+    const float *depthwise; /* 9 for each channel */
     int layers;             /* of the excitation */
     struct dense excitation[2];
     const float *weights; /* outputs x inputs: packed anew in every run, scaled by the excitation */
-    const real *bias, *slope;
+    const real *bias, *slope; /* the first stage's biases: see below */
 };
 
 struct stage {
@@ -80,7 +80,7 @@ struct stage {
 struct gate {
     int stage; /* whose features are its detail */
     struct pointwise project;
-    const real *slope, *detail_scale, *scale, *bias; /* slope: null where nothing is projected */
+    const float *slope, *detail_scale, *scale, *bias; /* slope: null where nothing is projected */
 };
 
 enum step_kind { STEM, DEPTHWISE, DOWN, REDUCE, BRANCHES, ENLARGE, COARSE, GATE, FINE, HEAD };
@@ -97,18 +97,22 @@ struct model {
     const struct kernels *kernels;
     int multiple, classes, outputs;
     struct pointwise stem; /* 27 inputs: plane, row and column of the kernel */
-    const real *stem_slope;
+    const float *stem_slope;
     int stage_count;
     struct stage stages[MAX_STAGES];
     struct pointwise coarse;
     struct gate gates[MAX_STAGES - 1]; /* the coarsest first */
     int aligned;                       /* corners, where the decoder enlarges */
     int transposed;                    /* the head */
-    const real *head;                  /* outputs x head_classes x 9; of a transposed head null */
+    const float *head;                 /* outputs x head_classes x 9; of a transposed head null */
     struct pointwise spread;           /* a transposed head: 4 outputs, two rows of two, for each of the model's */
     int steps;
     struct step step[MAX_STEPS];
 };
+
+/* Both ends of a network of halves are made of floats all the same, for what is rounded there shows most: the stem, the
+ * first stage's depthwise convolution and biases, the last pointwise convolution of the encoder and all of the decoder,
+ * their maps and tables included. What those keep in `struct pointwise`, `struct map` and `struct across` are floats. */
 
 /* Planes; a channel is `plane` values after the one before it, a row `row` after the row above. */
 struct map {
@@ -156,12 +160,13 @@ struct workspace {
     /* What enters each gate and, last, the head, before its enlargement; and that. What goes from a second gate straight
      * into a transposed head has neither. */
     struct map logits[MAX_STAGES];
+    struct map skips[MAX_STAGES - 1]; /* what each gate takes its detail from: its stage's features, in floats */
     struct enlargement enlarge[MAX_STAGES]; /* by two, or, before a 3x3 head behind a single gate, in two steps of two */
     real *pooled[2], *small[2]; /* of the branches of one module; their shape is the module's */
     struct stage_space stages[MAX_STAGES];
     float *zero;                        /* a row that stands for all rows outside the input */
-    real *scratch;                      /* of thread 0; those of the others follow */
-    ptrdiff_t scratch_values;
+    char *scratch;                      /* of thread 0; those of the others follow */
+    ptrdiff_t scratch_bytes;
 };
 
 /* --- small arithmetic ------------------------------------------------------------------------------------------- */
@@ -192,6 +197,11 @@ static inline int padded(int outputs, int block) {
 /* A gate for each stage but the last; and input size / size of the answer, a power of 2. */
 static inline int gate_count(const struct model *model) { return model->stage_count - 1; }
 static inline int output_shift(const struct model *model) { return model->stage_count - 2; }
+
+/* Channels of a stage's features. */
+static inline int stage_outputs(const struct stage *stage) {
+    return stage->modules ? stage->module[stage->modules - 1].width : stage->down.outputs;
+}
 
 /* Whether a branch works on a smaller map. */
 static inline int squeezed(const struct branch *branch) { return branch->pool > 1; }
@@ -234,8 +244,15 @@ int model_build(const struct artefact *artefact, const struct config *config, co
 
 /* Bring rows of weights (float32, outputs x inputs or, turned, inputs x outputs, of any alignment) into the order of
  * struct pointwise. `scale`, if any, holds one factor for each input. */
-void pack(real *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
-          const float *scale);
+#if defined(SINET_HALF)
+#define pack pack_halves
+void pack_halves(real *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
+                 const float *scale);
+#else
+#define pack pack_floats
+#endif
+void pack_floats(float *packed, int block, const unsigned char *weights, int outputs, int inputs, int turned,
+                 const float *scale);
 
 /* For what is rare, plain: `rows` rows from y on of one channel of a depthwise convolution by a kernel of any size, and
  * one row of averages over pools of any size. */

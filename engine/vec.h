@@ -44,16 +44,8 @@
 
 #if defined(SINET_HALF)
 typedef int16_t lane; /* an integer as wide as a value */
-/* For vexp: e to the power of the least is the smallest normal half; adding 1.5 * 2^10 rounds to a whole number; how the
- * exponent is stored. */
-#define EXP_LEAST -9.7f
-#define EXP_ROUND 1536.0f
-enum { EXP_BIAS = 15, EXP_SHIFT = 10 };
 #else
 typedef int32_t lane;
-#define EXP_LEAST -87.3f
-#define EXP_ROUND 12582912.0f /* 1.5 * 2^23 */
-enum { EXP_BIAS = 127, EXP_SHIFT = 23 };
 #endif
 typedef real vf __attribute__((vector_size(sizeof(real) * LANES)));
 typedef lane vi __attribute__((vector_size(sizeof(real) * LANES)));
@@ -67,14 +59,14 @@ INLINE vf vload(const real *from) {
 
 INLINE void vstore(real *to, vf x) { __builtin_memcpy(to, &x, sizeof x); }
 
-/* The same of memory that holds floats whatever `real` is. */
+/* The same of memory that holds floats whatever values are. */
 #if defined(SINET_HALF)
 typedef float vwide __attribute__((vector_size(sizeof(float) * LANES)));
 
-INLINE vf vload_floats(const float *from) {
+INLINE vwide vload_wide(const float *from) {
     vwide x;
     __builtin_memcpy(&x, from, sizeof x);
-    return __builtin_convertvector(x, vf);
+    return x;
 }
 
 INLINE void vstore_floats(float *to, vf x) {
@@ -82,7 +74,6 @@ INLINE void vstore_floats(float *to, vf x) {
     __builtin_memcpy(to, &wide, sizeof wide);
 }
 #else
-INLINE vf vload_floats(const float *from) { return vload(from); }
 INLINE void vstore_floats(float *to, vf x) { vstore(to, x); }
 #endif
 

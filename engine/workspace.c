@@ -33,14 +33,21 @@ static struct map take_map(struct arena *arena, int channels, int height, int wi
     return (struct map){take_slack(arena, (int64_t)channels * plane), plane, width, height, width};
 }
 
-/* From height x width, by `times`. */
+/* A map of floats whatever the others are made of. */
+static struct map take_exact_map(struct arena *arena, int channels, int height, int width) {
+    ptrdiff_t plane = plane_values((ptrdiff_t)height * width);
+    float *data = take_floats(arena, channels * plane + 2 * SLACK);
+    return (struct map){(real *)(data ? data + SLACK : NULL), plane, width, height, width};
+}
+
+/* From height x width, by `times`. Its weights are written as floats first: see fill_across. */
 static void take_enlargement(struct arena *arena, struct enlargement *e, int lanes, int height, int width, int times) {
     int high = times * height, wide = times * width;
     int vectors = (wide + lanes - 1) / lanes, taps = least(width, lanes / times + 4);
     e->down = (struct points){height, high, take(arena, high * (ptrdiff_t)sizeof(int)),
                               take(arena, high * (ptrdiff_t)sizeof(float[3]))};
     e->across = (struct across){width, wide, taps, take(arena, vectors * (ptrdiff_t)sizeof(int)),
-                                take_values(arena, (ptrdiff_t)vectors * taps * lanes)};
+                                (real *)take_floats(arena, (ptrdiff_t)vectors * taps * lanes)};
 }
 
 struct needs {
@@ -68,7 +75,7 @@ static int stage_width(const struct stage *stage) {
 }
 
 static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct stage_space *space,
-                         const struct stage *stage, int height, int width) {
+                         const struct stage *stage, int first, int height, int width) {
     const struct down *down = &stage->down;
     int widest = stage_width(stage), again = 0;
     int reach = 0; /* rows of zeros above and below the reduced map, for its kernels */
@@ -76,7 +83,7 @@ static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct
     for (int m = 0; m < stage->modules; m++)
         for (int i = 0; i < 2; i++) reach = most(reach, stage->module[m].branches[i].depthwise.kernel / 2);
     space->reach = reach;
-    space->strided = take_map(arena, down->inputs, height, width);
+    space->strided = (first ? take_exact_map : take_map)(arena, down->inputs, height, width);
     space->mean = take_floats(arena, down->inputs);
     space->down = take_map(arena, down->outputs, height, width);
     space->features[0] = take_map(arena, widest, height, width);
@@ -94,7 +101,12 @@ static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct
                 take_enlargement(arena, e, lanes, height / branch->pool, width / branch->pool, branch->pool);
         }
     /* the excitation's two layers, and the weights that it has scaled */
-    need(&n->scratch, values_of_floats(2 * (ptrdiff_t)down->inputs) + round_up(down->outputs, REST) * down->inputs);
+    need(&n->scratch, values_of_floats((2 + round_up(down->outputs, REST)) * down->inputs));
+}
+
+/* Lanes of the kernels that compute the decoder. */
+static int exact_lanes(const struct model *model) {
+    return sizeof(real) == sizeof(float) ? model->kernels->shape.lanes : kernels_baseline.shape.lanes;
 }
 
 /* How often `logits[g]` is doubled. */
@@ -102,25 +114,32 @@ static int doublings(const struct model *model, int g) {
     return g < gate_count(model) ? 1 : 3 - gate_count(model) - model->transposed;
 }
 
-static void layout_decoder(struct arena *arena, struct needs *n, int lanes, struct workspace *space) {
+static void layout_decoder(struct arena *arena, struct needs *n, struct workspace *space) {
     const struct model *model = space->model;
     int classes = model->classes, height = space->height >> (model->stage_count + 1);
     int width = space->width >> (model->stage_count + 1);
     for (int g = 0; g <= gate_count(model); g++) {
         int times = 1 << doublings(model, g);
         if (times == 1) break;
-        space->logits[g] = take_map(arena, classes, height, width);
-        take_enlargement(arena, &space->enlarge[g], lanes, height, width, times);
+        space->logits[g] = take_exact_map(arena, classes, height, width);
+        take_enlargement(arena, &space->enlarge[g], exact_lanes(model), height, width, times);
         height *= times;
         width *= times;
     }
+    for (int g = 0; g < gate_count(model); g++) {
+        int stage = model->gates[g].stage;
+        const struct map *features = module_output(&model->stages[stage], &space->stages[stage], model->stages[stage].modules - 1);
+        space->skips[g] = *features;
+        if (sizeof(real) < sizeof(float))
+            space->skips[g] = take_exact_map(arena, stage_outputs(&model->stages[stage]), features->height, features->width);
+    }
     /* rows that are enlarged downwards only; what a gate lets through and what it makes that of */
     ptrdiff_t band = (ptrdiff_t)ROWS * width + 2 * SLACK, gate = 2 * classes * band;
-    need(&n->scratch, gate + band);
+    need(&n->scratch, values_of_floats(gate + band));
     if (model->transposed)
-        need(&n->scratch, gate + band + classes * band + 4 * (ptrdiff_t)model->outputs * CHUNK);
+        need(&n->scratch, values_of_floats(gate + band + classes * band + 4 * (ptrdiff_t)model->outputs * CHUNK));
     else
-        need(&n->scratch, head_classes(classes) * (ptrdiff_t)(RING + WIDE) * (width + 2 * SLACK));
+        need(&n->scratch, values_of_floats(head_classes(classes) * (ptrdiff_t)(RING + WIDE) * (width + 2 * SLACK)));
 }
 
 /* Divide the memory, or, without any, count what is needed. */
@@ -137,13 +156,13 @@ static int64_t layout(const struct model *model, int height, int width, int thre
     space->out_width = width >> output_shift(model);
     space->threads = threads;
     space->arrived = space->phase = 0;
-    space->stem = take_map(&arena, model->stem.outputs, height / 2, width / 2);
+    space->stem = take_exact_map(&arena, model->stem.outputs, height / 2, width / 2);
     for (int s = 0; s < model->stage_count; s++)
-        layout_stage(&arena, &n, lanes, &space->stages[s], &model->stages[s], height >> (s + 2), width >> (s + 2));
-    layout_decoder(&arena, &n, lanes, space);
-    need(&n.scratch, 27 * (ptrdiff_t)(width / 2 + SLACK));               /* stem */
-    need(&n.scratch, (ptrdiff_t)(height / 4) * (width / 4) + 2 * SLACK); /* a joined plane */
-    need(&n.scratch, (ptrdiff_t)model->coarse.inputs * CHUNK);           /* coarse */
+        layout_stage(&arena, &n, lanes, &space->stages[s], &model->stages[s], s == 0, height >> (s + 2), width >> (s + 2));
+    layout_decoder(&arena, &n, space);
+    need(&n.scratch, values_of_floats(27 * (ptrdiff_t)(width / 2 + SLACK)));           /* stem */
+    need(&n.scratch, (ptrdiff_t)(height / 4) * (width / 4) + 2 * SLACK);               /* a joined plane */
+    need(&n.scratch, values_of_floats((ptrdiff_t)model->coarse.inputs * CHUNK));       /* coarse */
     need(&n.scratch, values_of_floats(6 * (ptrdiff_t)width + 2 * (ptrdiff_t)height)); /* fill_enlargement */
     for (int i = 0; i < 2; i++) {
         space->pooled[i] = take_slack(&arena, n.pooled);
@@ -152,8 +171,8 @@ static int64_t layout(const struct model *model, int height, int width, int thre
     space->zero = take_floats(&arena, width + 3 * SLACK);
     if (space->zero) space->zero += SLACK;
     /* Last, for reads run over what lies before it: a padded map's by up to ROWS - 1 of its rows. */
-    space->scratch_values = round_up(n.scratch, 16) + 2 * SLACK;
-    space->scratch = take_values(&arena, (int64_t)threads * space->scratch_values);
+    space->scratch_bytes = (round_up(n.scratch, 32) + 2 * SLACK) * (ptrdiff_t)sizeof(real);
+    space->scratch = take(&arena, (int64_t)threads * space->scratch_bytes);
     return arena.used;
 }
 
@@ -208,26 +227,37 @@ static int taps_needed(const struct points *points, int lanes) {
     return taps;
 }
 
-static void fill_across(struct across *across, const struct points *points, int lanes) {
+/* The table of halves is made of one of floats, in place. */
+static void narrow(void *table, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        float wide;
+        __builtin_memcpy(&wide, (char *)table + i * (ptrdiff_t)sizeof wide, sizeof wide);
+        real value = (real)wide;
+        __builtin_memcpy((char *)table + i * (ptrdiff_t)sizeof value, &value, sizeof value);
+    }
+}
+
+static void fill_across(struct across *across, const struct points *points, int lanes, int exact) {
     int vectors = (across->to + lanes - 1) / lanes, from = across->from;
     across->taps = least(across->taps, taps_needed(points, lanes));
     for (int v = 0; v < vectors; v++) {
         int first = least(points->first[v * lanes], from - across->taps);
-        real *weights = across->weights + (ptrdiff_t)v * across->taps * lanes;
+        float *weights = (float *)across->weights + (ptrdiff_t)v * across->taps * lanes;
         across->first[v] = first;
         for (int i = 0; i < across->taps * lanes; i++) weights[i] = 0;
         for (int lane = 0; lane < lanes && v * lanes + lane < across->to; lane++) {
             int place = v * lanes + lane;
             for (int k = 0; k < 3; k++) {
                 int tap = least(points->first[place] + k, from - 1) - first;
-                if (points->weight[place][k] != 0) weights[tap * lanes + lane] += (real)points->weight[place][k];
+                if (points->weight[place][k] != 0) weights[tap * lanes + lane] += points->weight[place][k];
             }
         }
     }
+    if (!exact && sizeof(real) < sizeof(float)) narrow(across->weights, (ptrdiff_t)vectors * across->taps * lanes);
 }
 
 /* Fill the tables of an enlargement; scratch: 4 floats for each output of the rows, 8 for each input. */
-static void fill_enlargement(struct enlargement *e, int times, int aligned, int lanes, void *memory) {
+static void fill_enlargement(struct enlargement *e, int times, int aligned, int lanes, int exact, void *memory) {
     float *scratch = memory;
     struct points *down = &e->down;
     for (int axis = 0; axis < 2; axis++) {
@@ -246,7 +276,7 @@ static void fill_enlargement(struct enlargement *e, int times, int aligned, int 
         } else {
             fill_points(&points, aligned);
         }
-        if (axis) fill_across(&e->across, &points, lanes);
+        if (axis) fill_across(&e->across, &points, lanes, exact);
     }
 }
 
@@ -268,11 +298,11 @@ void workspace_prepare(const struct model *model, int height, int width, int thr
     for (int s = 0; s < model->stage_count; s++) {
         for (int pool = 1; pool <= MAX_POOL; pool++)
             if (space->stages[s].enlarge[pool].down.to)
-                fill_enlargement(&space->stages[s].enlarge[pool], 1, 1, lanes, space->scratch);
+                fill_enlargement(&space->stages[s].enlarge[pool], 1, 1, lanes, 0, space->scratch);
         clear_surroundings(&space->stages[s], stage_width(&model->stages[s]) / 2);
     }
     for (int g = 0; g <= gate_count(model); g++)
         if (doublings(model, g))
-            fill_enlargement(&space->enlarge[g], doublings(model, g), model->aligned, lanes, space->scratch);
+            fill_enlargement(&space->enlarge[g], doublings(model, g), model->aligned, exact_lanes(model), 1, space->scratch);
 }
 
