@@ -174,6 +174,13 @@ def once() -> list[str]:
     return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in {PER_ISA, IN_HALVES, *included})
 
 
+def kernels(isa: str, flags: tuple[str, ...], zig: bool) -> list[str]:
+    """The source of an instruction set's kernels, and the flags that make them its."""
+    if isa == "half":
+        return [IN_HALVES, *(ZIG_HALF if zig else flags)]
+    return [PER_ISA, f"-DSINET_ISA={isa}", *flags]
+
+
 def compile_objects(name: str, folder: Path) -> list[Path]:
     """Compile all sources for a target into `folder`, several at a time."""
     target, zig = TARGETS[name], not own_compiler(name)
@@ -181,9 +188,7 @@ def compile_objects(name: str, folder: Path) -> list[Path]:
     rows = [(Path(source).stem, [*small, source]) for source in once()]
     for isa, flags in target.isas.items():
         spare = ZIG_MERGED if zig and isa == "baseline" and "avx2" in target.isas else ()
-        source = [IN_HALVES] if isa == "half" else [PER_ISA, f"-DSINET_ISA={isa}"]
-        flags = ZIG_HALF if zig and isa == "half" else flags
-        rows.append((f"kernels_{isa}", [target.level, *source, *flags, *spare]))
+        rows.append((f"kernels_{isa}", [target.level, *kernels(isa, flags, zig), *spare]))
 
     def compile_one(row: tuple[str, list[str]]) -> Path:
         made = folder / f"{row[0]}.o"

@@ -50,9 +50,9 @@ static struct range share(const struct context *ctx, int count) {
 
 /* What a sum begins from, and how it ends: in floats it begins from the bias, which costs nothing; in halves each addition
  * rounds less while the bias is not in it. */
-INLINE vf begun(real bias) { return vset(sizeof(real) == sizeof(float) ? (float)bias : 0); }
+INLINE vf begun(real bias) { return vset(HALVES ? 0 : (float)bias); }
 
-INLINE vf ended(vf sum, real bias) { return sizeof(real) == sizeof(float) ? sum : sum + vset((float)bias); }
+INLINE vf ended(vf sum, real bias) { return HALVES ? sum + vset((float)bias) : sum; }
 
 INLINE vf prelu(vf x, vf slope) { return vmax(x, x * slope); } /* slopes are at most 1 */
 
@@ -386,7 +386,7 @@ static void stride_plane(const real *in, int in_width, const float *weights, rea
 }
 
 static float plane_mean(const real *plane, ptrdiff_t pixels) {
-    enum { STRETCH = (sizeof(real) == sizeof(float) ? 64 : 4) * LANES };
+    enum { STRETCH = (HALVES ? 4 : 64) * LANES };
     double sum = 0; /* of stretches: one float for all of a large map rounds so often that probabilities move by 1e-4 */
     for (ptrdiff_t i = 0; i < pixels; i += STRETCH) {
         vf part = vset(0);
@@ -451,7 +451,7 @@ static void run_down(const struct context *ctx, int s) {
     void *packed = hidden + down->inputs;
     run_dense(&down->excitation[0], here->mean, down->layers == 2 ? hidden : scale);
     if (down->layers == 2) run_dense(&down->excitation[1], hidden, scale);
-    if (s == 0)
+    if (HALVES && s == 0)
         pack_floats(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, 0, scale);
     else
         pack(packed, BLOCK, (const unsigned char *)down->weights, down->outputs, down->inputs, 0, scale);
@@ -461,7 +461,7 @@ static void run_down(const struct context *ctx, int s) {
     struct range rows = share(ctx, in->height / ROWS);
     ptrdiff_t first = (ptrdiff_t)rows.begin * ROWS * in->width;
     ptrdiff_t pixels = (ptrdiff_t)(rows.end - rows.begin) * ROWS * in->width;
-    if (s == 0)
+    if (HALVES && s == 0)
         run_exact(&conv, in->data + values_of_floats(first), in->plane, out->data + first, out->plane, pixels, &finish, 0);
     else
         run_pointwise(&conv, in->data + first, in->plane, out->data + first, out->plane, pixels, &finish);

@@ -8,4 +8,6 @@ typedef _Float16 real;
 typedef float real;
 #endif
 
+enum { HALVES = sizeof(real) < sizeof(float) };
+
 #endif

@@ -58,7 +58,7 @@ int sinet_best_isa(void) {
     return known;
 }
 
-int sinet_half_isa(void) { return -1; }
+int sinet_half_isa(void) { return 0; }
 
 #elif defined(__aarch64__)
 
@@ -66,7 +66,7 @@ static const struct kernels *const tables[] = {&kernels_baseline, &kernels_half}
 
 int sinet_best_isa(void) { return 0; }
 
-int sinet_half_isa(void) { return has_halves() ? 1 : -1; }
+int sinet_half_isa(void) { return has_halves(); }
 
 #else
 
@@ -74,7 +74,7 @@ static const struct kernels *const tables[] = {&kernels_baseline};
 
 int sinet_best_isa(void) { return 0; }
 
-int sinet_half_isa(void) { return -1; }
+int sinet_half_isa(void) { return 0; }
 
 #endif
 

@@ -39,8 +39,8 @@ SINET_API const char *sinet_error(int code);
 /* Instruction sets are numbered from 0, the one that every processor of the platform has, upwards. */
 SINET_API int sinet_best_isa(void);
 SINET_API const char *sinet_isa_name(int isa); /* null beyond the last */
-/* One more, where this processor computes in halves (float16; arm64 since 2017): half the time and half the memory, and
- * probabilities up to 0.01 off. It is never the best one; who wants it asks for it by this number. -1: there is none. */
+/* One more, on arm64 whose processor computes in halves (float16), as those since 2018 do: faster, and probabilities are
+ * off by about 0.01 at most. It is never the best one; who wants it asks for it by this number. 0: there is none. */
 SINET_API int sinet_half_isa(void);
 
 /* Bytes that the model of an artefact needs; the file itself is not needed once the model is open. */

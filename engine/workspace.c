@@ -106,7 +106,7 @@ static void layout_stage(struct arena *arena, struct needs *n, int lanes, struct
 
 /* Lanes of the kernels that compute the decoder. */
 static int exact_lanes(const struct model *model) {
-    return sizeof(real) == sizeof(float) ? model->kernels->shape.lanes : kernels_baseline.shape.lanes;
+    return HALVES ? kernels_baseline.shape.lanes : model->kernels->shape.lanes;
 }
 
 /* How often `logits[g]` is doubled. */
@@ -130,7 +130,7 @@ static void layout_decoder(struct arena *arena, struct needs *n, struct workspac
         int stage = model->gates[g].stage;
         const struct map *features = module_output(&model->stages[stage], &space->stages[stage], model->stages[stage].modules - 1);
         space->skips[g] = *features;
-        if (sizeof(real) < sizeof(float))
+        if (HALVES)
             space->skips[g] = take_exact_map(arena, stage_outputs(&model->stages[stage]), features->height, features->width);
     }
     /* rows that are enlarged downwards only; what a gate lets through and what it makes that of */
@@ -253,7 +253,7 @@ static void fill_across(struct across *across, const struct points *points, int 
             }
         }
     }
-    if (!exact && sizeof(real) < sizeof(float)) narrow(across->weights, (ptrdiff_t)vectors * across->taps * lanes);
+    if (HALVES && !exact) narrow(across->weights, (ptrdiff_t)vectors * across->taps * lanes);
 }
 
 /* Fill the tables of an enlargement; scratch: 4 floats for each output of the rows, 8 for each input. */

@@ -57,8 +57,8 @@ def objects(*extra: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     target = build.TARGETS[build.host()]
     rows = {Path(source).stem: [source] for source in build.once() if source != "memory.c"}
-    quick = (build.PER_ISA, "-fno-sanitize=pointer-overflow,null,object-size")
-    rows |= {f"kernels_{isa}": [*quick, f"-DSINET_ISA={isa}", *flags] for isa, flags in target.isas.items()}
+    quick = "-fno-sanitize=pointer-overflow,null,object-size"
+    rows |= {f"kernels_{isa}": [quick, *build.kernels(isa, flags, False)] for isa, flags in target.isas.items()}
 
     def compile_one(name: str) -> Path:
         result = folder / f"{name}.o"

@@ -46,7 +46,8 @@ def test_the_best_instruction_set_is_taken_unless_one_is_named() -> None:
 
 
 def test_an_instruction_set_that_is_not_there_is_refused() -> None:
-    assert asked(SINET_ISA="avx9").endswith(f"this processor has {', '.join(instruction_sets())}; name one or unset it")
+    assert "no instruction set 'avx9' here; there are " in asked(SINET_ISA="avx9")
+    assert asked(SINET_ISA="avx9").endswith("; name one or unset it")
 
 
 @pytest.mark.parametrize(

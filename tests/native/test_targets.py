@@ -43,6 +43,10 @@ def differences(expected: dict[str, Logits], answers: Sequence[Logits], of: Sequ
     return {name: difference for name, difference in largest.items() if not difference <= TOLERANCE}
 
 
+HALVES = partial(machines.arm64, isa="sinet_half_isa()")
+HALF_LARGEST, HALF_MEAN = 0.015, 0.002
+"""In probability; seen on these inputs were 0.0102 and 0.0012."""
+
 MACHINES = {
     "arm64": machines.arm64,
     "wasm in wasmtime": partial(machines.wasmtime, "wasm"),
@@ -62,6 +66,32 @@ def test_every_machine_gives_the_same_answers(
     assert len(chosen) >= 24
     answers = MACHINES[machine](artefact, [inputs[name] for name in chosen])
     assert differences(here, answers, chosen) == {}
+
+
+@pytest.mark.slow
+def test_halves_answer_nearly_the_same(artefact: bytes, inputs: dict[str, NetInput], here: dict[str, Logits]) -> None:
+    chosen = [name for name, x in inputs.items() if x[0, 0].size <= SLOW_PIXELS // 4]
+    assert len(chosen) >= 20
+    largest = 0.0
+    for name, answer in zip(chosen, HALVES(artefact, [inputs[name] for name in chosen]), strict=True):
+        difference = np.abs(probability(here[name]) - probability(answer))
+        assert difference.max() <= HALF_LARGEST, name
+        assert difference.mean() <= HALF_MEAN, name
+        largest = max(largest, float(difference.max()))
+    assert largest > TOLERANCE, "those were floats"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("member", ["street", "three stages", "bare", "classes"])
+def test_halves_run_the_other_forms(member: str, members: ModuleType) -> None:
+    file = members.artefact(members.MEMBERS[member], seed=5)
+    network = Network(file, isa=0)
+    sizes = [(rows * network.multiple, columns * network.multiple) for rows, columns in [(1, 1), (2, 1), (1, 3)]]
+    inputs = [np.random.default_rng(0).standard_normal((1, 3, *size)).astype(np.float32) for size in sizes]
+    for x, answer in zip(inputs, HALVES(file, inputs), strict=True):
+        expected = network.run(x)
+        assert answer.shape == expected.shape
+        assert 0 < np.abs(answer - expected).max() <= 0.02 * max(1, np.abs(expected).max())
 
 
 @pytest.mark.slow

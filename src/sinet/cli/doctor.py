@@ -65,12 +65,13 @@ def _processor() -> Iterator[str]:
 
 
 def _engine() -> Iterator[str]:
-    from sinet.native.library import best_isa, instruction_sets, library, library_path
+    from sinet.native.library import best_isa, half_isa, instruction_sets, isa_name, library, library_path
 
     library()
-    sets = instruction_sets()
     yield f"{library_path()}, {library_path().stat().st_size / 1000:.0f} kB"
-    yield f"runs here with {', '.join(sets)}; takes {sets[best_isa()]}"
+    halves = half_isa()
+    on_request = f", and in halves with {halves} where SINET_ISA names it" if halves else ""
+    yield f"runs here with {', '.join(instruction_sets())}{on_request}; takes {isa_name(best_isa())}"
 
 
 def _packages() -> Iterator[str]:

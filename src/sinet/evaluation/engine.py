@@ -9,7 +9,7 @@ from sinet.core.architecture import SINetConfig, cost_table
 from sinet.core.errors import EngineError
 from sinet.core.types import NetInput, Size
 from sinet.evaluation.latency import Timing, interleave
-from sinet.native.library import instruction_sets
+from sinet.native.library import isa_number
 from sinet.native.network import Network
 from sinet.runtime.backend import Backend, ModelFile
 from sinet.runtime.native import NativeBackend
@@ -130,7 +130,4 @@ def on_instruction_set(model: ModelFile, threads: int, name: str) -> Backend:
         EngineError: this processor does not have it, or the library no code for it.
         ModelError: the file is not an artefact that the engine can run.
     """
-    names = instruction_sets()
-    if name not in names:
-        raise EngineError(f"no instruction set {name!r} here; there are {', '.join(names)}")
-    return NativeBackend(model, threads, isa=names.index(name))
+    return NativeBackend(model, threads, isa=isa_number(name))

@@ -16,7 +16,7 @@ from sinet.core.architecture import check_size
 from sinet.core.errors import EngineError, ShapeError
 from sinet.core.types import AnyArray, Float, Logits, NetInput, Size
 from sinet.native.crew import Crew, usable_cores
-from sinet.native.library import POINTER, aligned_memory, best_isa, declare, instruction_sets, pointer
+from sinet.native.library import POINTER, aligned_memory, best_isa, declare, isa_name, pointer
 
 IDLE_BYTES = 64 * 2**20
 """What idle workspaces may hold together; a workspace takes 6 MB at 320x320, 23 MB at 640x640."""
@@ -94,7 +94,7 @@ class Network:
         self._threads = min(threads, usable_cores(), MOST_THREADS)
         self._idle: dict[int, Workspace] = {}
         self._tickets = count()
-        self.isa = instruction_sets()[chosen]
+        self.isa = isa_name(chosen)
         self.multiple = int(_model_multiple(pointer(self._model)))
         self.outputs = int(_model_outputs(pointer(self._model)))
         self.output_stride = int(_model_output_stride(pointer(self._model)))
