@@ -34,6 +34,8 @@ ZIGLANG = "ziglang==0.17.1"
 
 PER_ISA = "kernels.c"
 """Compiled once for each instruction set, with all that it includes; every other source once, for size."""
+WHOLE = "one.c"
+"""Includes all others, for programs that compile the engine themselves; no part of a library."""
 
 COMPILE = (
     *("-std=c11", "-ffreestanding", "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno"),
@@ -167,7 +169,7 @@ def run(command: list[str | Path]) -> None:
 def once() -> list[str]:
     """The sources that are compiled for the plainest instruction set alone."""
     included = re.findall(r'^#include "(\w+\.c)"', (ENGINE / PER_ISA).read_text(encoding="utf-8"), re.MULTILINE)
-    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in {PER_ISA, *included})
+    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in {PER_ISA, WHOLE, *included})
 
 
 def compile_objects(name: str, folder: Path) -> list[Path]:

@@ -22,7 +22,7 @@ const char *sinet_error(int code) {
 
 /* --- instruction sets ------------------------------------------------------------------------------------------- */
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SINET_ONE_ISA)
 
 static const struct kernels *const tables[] = {&kernels_baseline, &kernels_avx2, &kernels_avx512};
 

@@ -1,0 +1,22 @@
+/* The engine in one source and for one instruction set, for programs that bring a libc and any C compiler:
+ *
+ *     cc -O3 -Iengine program.c engine/one.c
+ *
+ * The instruction set is what the compiler's flags say: NEON on arm64, SSE2 on x86-64, or AVX2 with -mavx2 -mfma. The
+ * package's own libraries hold several and choose as they run; build.py makes those. memory.c is what a libc has. */
+
+#if defined(__AVX512F__)
+#error "the pixel kernels have no AVX-512 of their own: compile with -mavx2 -mfma, not for AVX-512 or -march=native"
+#endif
+
+#define SINET_ONE_ISA
+#include "kernels.c"
+
+#include "artefact.c"
+#include "deflate.c"
+#include "model.c"
+#include "pixels.c"
+#include "rare.c"
+#include "resample.c"
+#include "sinet.c"
+#include "workspace.c"
