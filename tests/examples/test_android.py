@@ -1,4 +1,4 @@
-"""The C of examples/android gives Python's masks, called by a Java machine; and what the project's files name, exists."""
+"""The C of examples/android gives Python's masks, called by a Java machine; what the project's files name, exists."""
 
 import shutil
 import struct
