@@ -121,7 +121,17 @@ def test_it_tells_nothing_of_its_owner(printed: dict[bool, str]) -> None:
         assert str(ROOT) not in text
 
 
-@pytest.mark.parametrize("option", [["--steps"], ["--sizes"], ["--threads", "2"], ["--against", "portrait-wide"]])
+REFUSED = [
+    ["--steps"],
+    ["--sizes"],
+    ["--no-stages"],
+    ["--no-floor"],
+    ["--threads", "2"],
+    ["--against", "portrait-wide"],
+]
+
+
+@pytest.mark.parametrize("option", REFUSED)
 def test_what_it_decides_itself_is_refused(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "--device-report", *option]) == 2
     assert "--device-report has one network" in capsys.readouterr().err
@@ -130,6 +140,14 @@ def test_what_it_decides_itself_is_refused(option: list[str], capsys: pytest.Cap
 def test_the_system_has_a_name() -> None:
     assert operating_system().endswith(platform.machine())
     assert len(operating_system()) > len(platform.machine()) + 3
+
+
+def test_a_board_is_known_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "proc" / "device-tree").mkdir(parents=True)
+    (tmp_path / "proc" / "cpuinfo").write_text("processor\t: 0\nCPU part\t: 0xd0b\n", encoding="utf-8")
+    (tmp_path / "proc" / "device-tree" / "model").write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    monkeypatch.setattr("sinet.evaluation.machine.Path", lambda path: tmp_path / path.lstrip("/"))
+    assert describe_machine().cpu == "Raspberry Pi 5 Model B Rev 1.0"
 
 
 def test_every_row_of_the_page_is_one() -> None:

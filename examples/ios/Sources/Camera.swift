@@ -17,17 +17,17 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate {
 
     func start() async {
         guard await AVCaptureDevice.requestAccess(for: .video) else {
-            words = "Without the camera there is nothing to show."
-            return
+            return show(nil, "Without the camera there is nothing to show.")
         }
-        do {
-            segmenter = try Segmenter()
-            try configure()
-        } catch {
-            words = error.localizedDescription
-            return
+        queue.async {
+            do {
+                self.segmenter = try Segmenter()
+                try self.configure()
+                self.session.startRunning()
+            } catch {
+                self.show(nil, error.localizedDescription)
+            }
         }
-        queue.async { self.session.startRunning() }
     }
 
     private func configure() throws {
@@ -40,14 +40,16 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate {
         output.setSampleBufferDelegate(self, queue: queue)
         session.beginConfiguration()
         session.sessionPreset = .hd1280x720
-        session.addInput(try AVCaptureDeviceInput(device: device))
+        defer { session.commitConfiguration() }
+        let input = try AVCaptureDeviceInput(device: device)
+        guard session.canAddInput(input), session.canAddOutput(output) else { throw CocoaError(.featureUnsupported) }
+        session.addInput(input)
         session.addOutput(output)
         if let connection = output.connection(with: .video) {
             connection.videoRotationAngle = 90 // frames come upright for a phone held upright
             connection.automaticallyAdjustsVideoMirroring = false
             connection.isVideoMirrored = true
         }
-        session.commitConfiguration()
     }
 
     func captureOutput(_ output: AVCaptureOutput, didOutput sample: CMSampleBuffer, from connection: AVCaptureConnection) {
@@ -56,12 +58,16 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate {
             let made = try segmenter.blurBackground(of: frame)
             let shown = context.createCGImage(made, from: made.extent)
             let words = String(format: "%.1f frames a second", rate(at: CMSampleBufferGetPresentationTimeStamp(sample)))
-            DispatchQueue.main.async {
-                self.picture = shown
-                self.words = words
-            }
+            show(shown, words)
         } catch {
-            DispatchQueue.main.async { self.words = error.localizedDescription }
+            show(nil, error.localizedDescription)
+        }
+    }
+
+    private func show(_ picture: CGImage?, _ words: String) {
+        DispatchQueue.main.async {
+            self.picture = picture
+            self.words = words
         }
     }
 

@@ -28,6 +28,8 @@ in the same run; "x floor" is a network's minimum over it.
 docs/reference/devices.md; it tells the processor's name and the system, and nothing of you.
 """
 
+PLAN = {"stages": True, "floor": True, "steps": False, "sizes": False}
+
 
 @click.command("bench", help=HELP)
 @click.option("-m", "--model", metavar="MODEL", help="The network to measure.")
@@ -62,10 +64,10 @@ def command(
 
     encoded = _read(picture)
     if device_report:
-        if against or threads != 1 or plan["steps"] or plan["sizes"]:
+        if against or threads != 1 or plan != {"runs": plan["runs"], **PLAN}:
             raise click.UsageError(
-                "--device-report has one network, its own threads and sizes: leave --against, --threads, --steps and "
-                "--sizes out."
+                "--device-report has one network and decides itself what of it is measured: leave --against, --threads, "
+                "--no-stages, --no-floor, --steps and --sizes out."
             )
         return _report_device(model or names()[0], engine, encoded, plan["runs"], as_json)
     contenders = [
