@@ -66,7 +66,7 @@ def command(
     if device_report:
         if against or threads != 1 or plan != {"runs": plan["runs"], **PLAN}:
             raise click.UsageError(
-                "--device-report has one network and decides itself what of it is measured: leave --against, --threads, "
+                "--device-report has one network and its own plan: leave --against, --threads, "
                 "--no-stages, --no-floor, --steps and --sizes out."
             )
         return _report_device(model or names()[0], engine, encoded, plan["runs"], as_json)
