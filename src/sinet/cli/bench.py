@@ -29,6 +29,7 @@ docs/reference/devices.md; it tells the processor's name and the system, and not
 """
 
 PLAN = {"stages": True, "floor": True, "steps": False, "sizes": False}
+"""What is measured unless the options say otherwise."""
 
 
 @click.command("bench", help=HELP)
