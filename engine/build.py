@@ -36,6 +36,8 @@ PER_ISA = "kernels.c"
 """Compiled once for each instruction set, with all that it includes; every other source once, for size."""
 IN_HALVES = "half.c"
 """Compiled in its place for the instruction set that computes in halves."""
+WHOLE = "one.c"
+"""Includes all others, for programs that compile the engine themselves; no part of a library."""
 
 COMPILE = (
     *("-std=c11", "-ffreestanding", "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno"),
@@ -171,7 +173,8 @@ def run(command: list[str | Path]) -> None:
 def once() -> list[str]:
     """The sources that are compiled for the plainest instruction set alone."""
     included = re.findall(r'^#include "(\w+\.c)"', (ENGINE / PER_ISA).read_text(encoding="utf-8"), re.MULTILINE)
-    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in {PER_ISA, IN_HALVES, *included})
+    apart = {PER_ISA, IN_HALVES, WHOLE, *included}
+    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in apart)
 
 
 def kernels(isa: str, flags: tuple[str, ...], zig: bool) -> list[str]:

@@ -7,7 +7,7 @@
 
 #include "deflate.h"
 
-enum { END = 256, LITERALS = 286, DISTANCES = 1, LENGTHS = 19, LONGEST = 15, LONGEST_LENGTH = 7 };
+enum { END_OF_BLOCK = 256, LITERALS = 286, DISTANCES = 1, LENGTHS = 19, LONGEST = 15, LONGEST_LENGTH = 7 };
 enum { SHORTEST_RUN = 4, LONGEST_RUN = 258, RUN = 0x8000 };
 
 struct code {
@@ -199,7 +199,7 @@ static int find_tokens(const uint8_t *bytes, int count, uint16_t *tokens, uint32
         tokens[made++] = bytes[i++];
     }
     for (int k = 0; k < 256; k++) often[k] += seen[0][k] + seen[1][k] + seen[2][k] + seen[3][k];
-    often[END]++;
+    often[END_OF_BLOCK]++;
     return made;
 }
 
@@ -221,7 +221,7 @@ static void put_tokens(struct packed *packed, const uint16_t *tokens, int count,
         }
     }
     flush(&p);
-    put(&p, code->bits[END], code->length[END]);
+    put(&p, code->bits[END_OF_BLOCK], code->length[END_OF_BLOCK]);
     flush(&p);
     *packed = p;
 }
@@ -245,7 +245,7 @@ void pack_block(struct packed *packed, const uint8_t *bytes, int count, int last
     int64_t bits = make_head(&code, &head);
     for (int i = 0; i < LITERALS; i++) {
         int64_t extra = i < 265 || i == 285 ? 0 : (i - 261) / 4;
-        bits += often[i] * (code.length[i] + (i > END ? 1 + extra : 0));
+        bits += often[i] * (code.length[i] + (i > END_OF_BLOCK ? 1 + extra : 0));
     }
     if (bits > 8 * ((int64_t)count + 4)) {
         put_plain(packed, bytes, count, last);

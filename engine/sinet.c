@@ -22,7 +22,7 @@ const char *sinet_error(int code) {
 
 /* --- instruction sets ------------------------------------------------------------------------------------------- */
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SINET_ONE_ISA)
 
 static const struct kernels *const tables[] = {&kernels_baseline, &kernels_avx2, &kernels_avx512};
 
@@ -60,7 +60,7 @@ int sinet_best_isa(void) {
 
 int sinet_half_isa(void) { return 0; }
 
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && (!defined(SINET_ONE_ISA) || defined(SINET_WITH_HALVES))
 
 static const struct kernels *const tables[] = {&kernels_baseline, &kernels_half};
 

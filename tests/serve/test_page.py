@@ -18,6 +18,8 @@ pytest.importorskip("playwright.sync_api")
 
 pytestmark = [COMPILED, NEEDS_CHROMIUM]
 
+DEVICES = Path(__file__).parents[2] / "docs" / "reference" / "devices.md"
+
 # Photos
 
 SEGMENT = f"""async ([file, options]) => {{
@@ -212,3 +214,13 @@ def test_the_benchmark_page_measures(page, site) -> None:
     assert {"shrink", "network", "draw"} <= set(told["steps_median_ms"])
     assert told["device"]["cores"] >= 1
     assert told["input"] == "192x320"
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#copy-row")
+    page.wait_for_function("document.getElementById('status').textContent === 'Copied.'")
+    head, rule, row = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert head in (DEVICES.read_text(encoding="utf-8")).splitlines()
+    assert head.count("|") == rule.count("|") == row.count("|")
+    cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert cells["network"] == "portrait-13 192x320"
+    assert float(cells["least ms"]) == told["network_least_ms"]
+    assert cells["browser"].startswith("Chrome ")

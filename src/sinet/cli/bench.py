@@ -23,7 +23,13 @@ those of the first.
 
 The floor is how long as many multiply-adds as the network has would take as matrix products, at this core's best rate
 in the same run; "x floor" is a network's minimum over it.
+
+--device-report measures this device in one go, on one thread and on all, and prints Markdown to paste, with a row for
+docs/reference/devices.md; it tells the processor's name and the system, and nothing of you.
 """
+
+PLAN = {"stages": True, "floor": True, "steps": False, "sizes": False}
+"""What is measured unless the options say otherwise."""
 
 
 @click.command("bench", help=HELP)
@@ -41,6 +47,7 @@ in the same run; "x floor" is a network's minimum over it.
 @click.option("--floor/--no-floor", default=True, help="Measure the rate of matrix products, or do not.")
 @click.option("--steps", is_flag=True, help="Also say where the time of the first network goes, step by step.")
 @click.option("--sizes", is_flag=True, help="Also run the first network at sizes from 160x160 to 640x640.")
+@click.option("--device-report", is_flag=True, help="Only measure this device, for a table of devices.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON document on stdout.")
 def command(
     model: str | None,
@@ -48,6 +55,7 @@ def command(
     engine: str,
     threads: int,
     picture: Path | None,
+    device_report: bool,
     as_json: bool,
     **plan: Any,
 ) -> int:
@@ -56,6 +64,13 @@ def command(
     from sinet.runtime.catalog import names
 
     encoded = _read(picture)
+    if device_report:
+        if against or threads != 1 or plan != {"runs": plan["runs"], **PLAN}:
+            raise click.UsageError(
+                "--device-report has one network and its own plan: leave --against, --threads, "
+                "--no-stages, --no-floor, --steps and --sizes out."
+            )
+        return _report_device(model or names()[0], engine, encoded, plan["runs"], as_json)
     contenders = [
         open_contender(model or names()[0], engine, threads),
         *(open_contender(name, "auto", threads) for name in against),
@@ -67,6 +82,17 @@ def command(
         click.echo(json.dumps(report, indent=2))
     else:
         print_report(report)
+    return 0
+
+
+def _report_device(model: str, engine: str, picture: bytes, runs: int, as_json: bool) -> int:
+    from sinet.evaluation.device import device_report, markdown
+    from sinet.evaluation.machine import describe_machine
+
+    cores = describe_machine().cores
+    contenders = [open_contender(model, engine, threads) for threads in sorted({1, cores})]
+    report = device_report(contenders, picture, runs)
+    click.echo(json.dumps(report, indent=2) if as_json else markdown(report))
     return 0
 
 

@@ -39,6 +39,19 @@ def describe_machine() -> Machine:
     )
 
 
+def operating_system() -> str:
+    """The operating system by the name and number that its users know, and its architecture."""
+    name = f"{platform.system()} {platform.release()}"
+    if sys.platform == "darwin":
+        name = f"macOS {platform.mac_ver()[0]}"
+    elif sys.platform == "linux":
+        try:
+            name = platform.freedesktop_os_release()["PRETTY_NAME"]
+        except (OSError, KeyError):
+            name = "Linux"
+    return f"{name} {platform.machine()}"
+
+
 def peak_memory_bytes() -> int | None:
     """The most memory that this process has held so far (resident), or None where the system does not say."""
     status = Path("/proc/self/status")
@@ -60,6 +73,9 @@ def _cpu() -> str:
         for line in info.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
+    board = Path("/proc/device-tree/model")  # arm64's list of processors has no names
+    if board.is_file():
+        return board.read_text(encoding="utf-8").strip("\0 \n")
     if sys.platform == "darwin":
         asked = subprocess.run(
             ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False

@@ -116,16 +116,36 @@ function tell() {
   find("told").hidden = false;
 }
 
-const rounded = (value) => Math.round(100 * value) / 100;
-find("measure").onclick = measure;
-find("copy").onclick = async () => {
+/** The result as a row of the table in docs/reference/devices.md, under its headings. */
+function table() {
+  const { device, network, input, network_least_ms, frame, frames_per_second, compositor } = result;
+  const browser = device.browser.match(/(?:Firefox|FxiOS|Edg|OPR|SamsungBrowser)\/[\d.]+/) ?? device.browser.match(/(?:Chrome|CriOS|Version)\/[\d.]+/);
+  const name = browser?.[0].replace("Version", "Safari").replace("/", " ") ?? "";
+  const row = {
+    device: device.model || (device.platform ? "" : device.browser.match(/\(([^)]*)\)/)?.[1] ?? ""), cores: device.cores ?? "", system: device.platform ?? "",
+    browser: name, GPU: device.gpu, network: `${network} ${input}`, "least ms": network_least_ms,
+    [`frames of ${frame} a second`]: frames_per_second, compositor,
+  };
+  const line = (cells) => `| ${cells.map((cell) => String(cell).replace(/[|\s]+/g, " ")).join(" | ")} |`;
+  return [line(Object.keys(row)), line(Object.keys(row).map(() => "---")), line(Object.values(row))].join("\n");
+}
+
+async function copy(text) {
   try {
-    await navigator.clipboard.writeText(find("json").value);
+    await navigator.clipboard.writeText(text);
   } catch {
-    find("json").select(); // over plain http there is no clipboard, but Ctrl-C
+    const json = find("json"), before = json.value; // over plain http there is no clipboard, but Ctrl-C
+    json.value = text;
+    json.select();
     document.execCommand("copy");
+    json.value = before;
   }
   said.status("copied");
-};
+}
+
+const rounded = (value) => Math.round(100 * value) / 100;
+find("measure").onclick = measure;
+find("copy").onclick = () => copy(find("json").value);
+find("copy-row").onclick = () => copy(table());
 speak(find("language"), tell);
 if (new URLSearchParams(location.search).has("now")) measure();
