@@ -12,7 +12,7 @@ from pathlib import Path
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 360, 56, 44, 16, 16
 COLOURS = ("#0a7d77", "#d6249f", "#c77700", "#4a55c9")
-STEP = 0.1
+STEP, TICK = 0.1, 5000
 
 
 def points(folder: Path, offset: int) -> list[tuple[int, float]]:
@@ -43,10 +43,9 @@ def draw(runs: dict[str, list[tuple[int, float]]]) -> str:
         x, y = at(0, number * STEP)
         parts.append(f'<path d="M{x} {y:.1f} H{WIDTH - RIGHT}" stroke="#ddd"/>')
         parts.append(f'<text x="{x - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#444">{number * STEP:.1f}</text>')
-    for number in range(5):
-        x, y = at(most * number / 4, 0)
-        label = f"{most * number / 4 / 1000:.0f}"
-        parts.append(f'<text x="{x:.1f}" y="{y + 18:.1f}" text-anchor="middle" fill="#444">{label}</text>')
+    for seen in range(0, most + 1, TICK):
+        x, y = at(seen, 0)
+        parts.append(f'<text x="{x:.1f}" y="{y + 18:.1f}" text-anchor="middle" fill="#444">{seen // 1000}</text>')
     parts.append(
         f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle" fill="#444">thousand pictures seen</text>'
     )
@@ -55,8 +54,9 @@ def draw(runs: dict[str, list[tuple[int, float]]]) -> str:
         way = " L".join("{:.1f} {:.1f}".format(*at(*point)) for point in run)
         parts.append(f'<path d="M{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
         y = HEIGHT - BOTTOM - 14 - 18 * (len(runs) - 1 - number)
-        parts.append(f'<path d="M{WIDTH - 290} {y - 4} h24" stroke="{colour}" stroke-width="3"/>')
-        parts.append(f'<text x="{WIDTH - 258}" y="{y}" fill="#222">{name}: {run[-1][1]:.3f}</text>')
+        parts.append(f'<path d="M{WIDTH - 360} {y - 4} h24" stroke="{colour}" stroke-width="3"/>')
+        last, best = run[-1][1], max(value for _, value in run)
+        parts.append(f'<text x="{WIDTH - 328}" y="{y}" fill="#222">{name}: {last:.3f}, at best {best:.3f}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

@@ -69,14 +69,19 @@ void _start(void) {
     checked(sinet_model_open(artefact, length, isa, model, bytes));
     int outputs = checked(sinet_model_outputs(model)), stride = checked(sinet_model_output_stride(model));
 
-    for (uint32_t size[2]; receive(size, 8);) {
+    void *workspace = NULL;
+    float *input = NULL, *logits = NULL;
+    for (uint32_t size[2], last[2] = {0, 0}; receive(size, 8); last[0] = size[0], last[1] = size[1]) {
         int height = size[0], width = size[1];
         int64_t plane = 4 * (int64_t)height * width, answer = outputs * plane / stride / stride;
-        float *input = reserve(3 * plane), *logits = reserve(answer);
+        if (size[0] != last[0] || size[1] != last[1]) { /* else all is there, as from frame to frame of a film */
+            input = reserve(3 * plane);
+            logits = reserve(answer);
+            bytes = checked(sinet_workspace_size(model, height, width, 1));
+            workspace = reserve(bytes);
+            checked(sinet_workspace_prepare(model, height, width, 1, workspace, bytes));
+        }
         receive(input, 3 * plane);
-        bytes = checked(sinet_workspace_size(model, height, width, 1));
-        void *workspace = reserve(bytes);
-        checked(sinet_workspace_prepare(model, height, width, 1, workspace, bytes));
         checked(sinet_run(model, workspace, input, logits));
         send(logits, answer);
     }

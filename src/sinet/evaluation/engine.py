@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sinet.core.architecture import SINetConfig, cost_table
-from sinet.core.errors import EngineError
 from sinet.core.types import NetInput, Size
 from sinet.evaluation.latency import Timing, interleave
 from sinet.native.library import isa_number
