@@ -12,7 +12,7 @@ WHEELS := linux-x86_64 linux-aarch64 macos-arm64 macos-x86_64 windows-x86_64
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format bench report figures docs models engine wheels fuzz sanitize clean
+.PHONY: help demo test check format bench report figures exports docs models engine wheels fuzz sanitize clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ report: $(VENV)/.report $(if $(wildcard $(VENV)/.dev),engine) ## measure every n
 
 figures: $(VENV)/.report $(if $(wildcard $(VENV)/.dev),engine) ## the same, and put the figures into README, cards and pages
 	@$(BIN)/python benchmarks/report.py --root $(ROOT) --figures
+
+exports: engine ## make and check every export, each in an environment of its own; sets in ROOT=../shared; half an hour
+	@$(BIN)/python benchmarks/exports.py --root $(ROOT)/data
 
 docs: $(VENV)/.dev ## build the documentation
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,9 +1,9 @@
 """The engine on arm64, without a machine of that kind: `python benchmarks/arm64.py [--pictures FOLDER]`.
 
 qemu runs the objects that the library for Linux on arm64 is made of, and counts the instructions of a frame: a cost
-that no other program on the machine can disturb, and no time. The frames a second beside it are an estimate for a core of
-2 GHz that completes one such instruction a cycle (small cores, which run them in order) or two (large ones). Each answer
-is held against this machine's own on real pictures: the example's, or those of FOLDER.
+that no other program on the machine can disturb, and no time. The frames a second beside it are an estimate for a
+core of 2 GHz that completes one such instruction a cycle (small cores, which run them in order) or two (large ones).
+Each answer is held against this machine's own on real pictures: the example's, or those of FOLDER.
 
 qemu-user must be there (Debian and Ubuntu: apt-get install qemu-user), and `pip install --group build`.
 """

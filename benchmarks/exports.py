@@ -1,9 +1,10 @@
 """Every export from an environment of its own: `make exports`, or `python benchmarks/exports.py [EXTRA...]`.
 
-For each extra that `sinet export` asks for, a new virtual environment gets this source's wheel by the line that the guide
-names, `pip install 'sinet[EXTRA]'`; there every target of that extra is exported in every precision and with every input,
-and held against the network on EG1800's validation portraits. Times are those of one run's files, which took turns.
-Environments lie in build/exports and are deleted when done.
+For each extra that `sinet export` asks for, a new virtual environment gets this source's wheel by the line that the
+guide names, `pip install 'sinet[EXTRA]'`; there every target of that extra is exported in every precision and with
+every input, and held against the network on EG1800's validation portraits. Times are those of one run's files, which
+took turns. Environments lie in build/exports and are deleted when done. Where npm and node are there, onnxruntime-web
+runs its file too.
 
 The exit status is 1 where anything could not be installed, exported or was further from the network than it may be.
 """
@@ -16,7 +17,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from sinet.cli.export_check import MOST
 from sinet.export.targets import INPUTS, PRECISIONS, TARGETS
+from sinet.media.image import load_image
+from sinet.native.network import Network
+from sinet.native.resize import preprocess
+from sinet.runtime.catalog import catalog, find_model
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "exports"
@@ -94,6 +102,29 @@ def check(
     return rows, well
 
 
+def check_web() -> bool:
+    """`onnx-web` in onnxruntime-web itself, on the example's portrait."""
+    place = OUT / "web"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    model, artefact = place / "net.web.onnx", find_model(catalog().default)
+    x, _ = preprocess(load_image(ROOT / "examples" / "portrait.png").rgb, artefact.spec.preprocess)
+    x.tofile(place / "input")
+    shutil.copy(ROOT / "benchmarks" / "onnx_web.mjs", place)
+    run(Path(sys.executable).with_name("sinet"), "export", "--to", "onnx-web", "-o", model)
+    subprocess.run(["npm", "install", "--silent", "--prefix", place, "onnxruntime-web"], stdout=subprocess.DEVNULL)
+    done = run("node", place / "onnx_web.mjs", model, place / "input", place / "output", *map(str, x.shape))
+    if done.returncode:
+        return False
+    answer = np.fromfile(place / "output", np.float32).reshape(json.loads(done.stdout)["shape"])
+    expected = Network(artefact.path.read_bytes()).run(x)
+    difference = np.abs(1 / (1 + np.exp(-answer)) - 1 / (1 + np.exp(-expected))).max()
+    version = json.loads((place / "node_modules/onnxruntime-web/package.json").read_text())["version"]
+    print(f"\nonnx-web in onnxruntime-web {version}: {difference:.1e} from the engine; {done.stdout.strip()}")
+    shutil.rmtree(place)
+    return bool(difference <= MOST["float32"])
+
+
 def line(row: dict[str, Any]) -> str:
     """A row in Markdown."""
     cells = [row["target"], row["precision"], row["input"], row["engine"], f"{row['size_bytes']:,}"]
@@ -136,6 +167,8 @@ def main() -> int:
         status |= not well
         print("\n".join(map(line, rows)), flush=True)
         print(f"==> sinet[{extra}]: {'good' if well else 'NOT GOOD'}", file=sys.stderr, flush=True)
+    if not options.extras and shutil.which("npm"):
+        status |= not check_web()
     return status
 
 
