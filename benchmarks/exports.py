@@ -74,6 +74,9 @@ def check(
     if run(*pip, "-c", ROOT / "constraints.txt", f"{package}[{extra}]").returncode:
         print(f"sinet[{extra}] cannot be installed", file=sys.stderr)
         return [], False
+    listed = OUT / "checked.txt"
+    names = (pictures / "val.txt").read_text(encoding="utf-8").split()[:: options.every]
+    listed.write_text("\n".join(names) + "\n", encoding="utf-8")
     (place / "out").mkdir()  # a folder that is there takes one file as well as several
     rows, well, pictures = [], True, options.root / "eg1800"
     for words, fitting in orders(targets):
@@ -90,7 +93,7 @@ def check(
                 "--overwrite",
             ),
             *("--calibrate", pictures, "--calibrate-list", pictures / "train.txt", "--json"),
-            *("--check", pictures, "--list", pictures / "val.txt", "--runs", str(options.runs)),
+            *("--check", pictures, "--list", listed, "--runs", str(options.runs)),
         )
         if not done.stdout:
             well = False
@@ -143,6 +146,7 @@ def main() -> int:
     parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"{'; '.join(known)}; all without")
     parser.add_argument("--root", type=Path, default=ROOT / ".." / "shared" / "data", help="where eg1800 lies")
     parser.add_argument("--runs", type=int, default=30, help="turns that are timed")
+    parser.add_argument("--every", type=int, default=1, help="check on every Nth portrait")
     parser.add_argument("--model", nargs="*", default=[], help="a model; the default one without")
     options = parser.parse_args()
     options.root = options.root.resolve()
