@@ -48,8 +48,8 @@ def equalised(network: DeployedSINet, inputs: Iterable[Tensor]) -> DeployedSINet
         if stage is stages[-2]:
             _shrink(made.gate.project, gain)
         gain = _gain(reach[stage.act])
-        stage.join.scale *= _column(gain)
-        stage.join.bias *= _column(gain)
+        stage.join.scale.mul_(_column(gain))
+        stage.join.bias.mul_(_column(gain))
         _shrink(made.coarse if after is None else after.down.depthwise, gain)
     return made
 
@@ -84,7 +84,7 @@ def _squeeze(squeeze: Squeeze, entering: Tensor, reach: dict[nn.Module, Tensor])
         _shrink(branch.pointwise, inner)
         _enlarge(branch.pointwise, part)
     if squeeze.residual is not None:
-        squeeze.residual *= _column(gain / entering)
+        squeeze.residual.mul_(_column(gain / entering))
     return gain
 
 
