@@ -226,6 +226,7 @@ def recipe(recipe_path: Path, tmp_path: Path) -> Recipe:
             "schedule.learning_rate=0.001",
             "schedule.steps=4",
             "schedule.decay_steps=2",
+            "schedule.warmup_steps=1",
             "schedule.checkpoint_every=1",
             "schedule.validate_every=4",
             "loss.teacher=0.5",
