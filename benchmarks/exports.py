@@ -74,27 +74,17 @@ def check(
     if run(*pip, "-c", ROOT / "constraints.txt", f"{package}[{extra}]").returncode:
         print(f"sinet[{extra}] cannot be installed", file=sys.stderr)
         return [], False
-    listed = OUT / "checked.txt"
+    listed, pictures = OUT / "checked.txt", options.root / "eg1800"
     names = (pictures / "val.txt").read_text(encoding="utf-8").split()[:: options.every]
     listed.write_text("\n".join(names) + "\n", encoding="utf-8")
     (place / "out").mkdir()  # a folder that is there takes one file as well as several
-    rows, well, pictures = [], True, options.root / "eg1800"
+    rows, well = [], True
     for words, fitting in orders(targets):
         chosen = [word for target in fitting for word in ("--to", target)]
-        done = run(
-            *(
-                place / "bin" / "sinet",
-                "export",
-                *options.model,
-                *chosen,
-                *words.split(),
-                "-o",
-                place / "out",
-                "--overwrite",
-            ),
-            *("--calibrate", pictures, "--calibrate-list", pictures / "train.txt", "--json"),
-            *("--check", pictures, "--list", listed, "--runs", str(options.runs)),
-        )
+        asked = [place / "bin" / "sinet", "export", *options.model, *chosen, *words.split(), "--overwrite", "--json"]
+        calibrated = ["--calibrate", pictures, "--calibrate-list", pictures / "train.txt"]
+        checked = ["--check", pictures, "--list", listed, "--runs", str(options.runs)]
+        done = run(*asked, "-o", place / "out", *calibrated, *checked)
         if not done.stdout:
             well = False
             continue

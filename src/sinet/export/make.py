@@ -3,13 +3,20 @@
 from importlib import import_module
 from pathlib import Path
 
+import torch
+
 from sinet.core.errors import OutputError
 from sinet.core.spec import ModelSpec, spec_to_json
 from sinet.export.artefact import load_artefact
+from sinet.export.calibration import inputs_of
+from sinet.export.equalised import equalised
 from sinet.export.targets import TARGETS, Order, check_order
 from sinet.export.whole import whole_files
 from sinet.runtime.backend import ModelFile
 from sinet.runtime.catalog import spec_beside
+
+EQUALISED = ("litert", "mediapipe")
+"""Targets whose int8 loses less in channels of like ranges; ExecuTorch's loses more: docs/reference/exports.md."""
 
 
 def export(model: ModelFile, order: Order, path: Path) -> ModelSpec:
@@ -34,6 +41,8 @@ def export(model: ModelFile, order: Order, path: Path) -> ModelSpec:
     if path.suffix not in suffixes:
         raise OutputError(f"{path}: a file for {order.target} ends in {' or '.join(suffixes)}; give it that name")
     network = load_artefact(model)
+    if order.precision == "int8" and order.target in EQUALISED and network.config.portrait_form:
+        network = equalised(network, (torch.from_numpy(x) for x in inputs_of(order.pictures, model.spec)))
     writer = import_module(f"sinet.export.{TARGETS[order.target].module}")
     with whole_files(path) as folder:
         spec: ModelSpec = writer.write(order, network, model.spec, folder / path.name)

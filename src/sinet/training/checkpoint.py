@@ -25,6 +25,7 @@ class Checkpoint:
         chance: state of torch's own generator. Batches need none: they are functions of seed and step.
         best: of the stage it is in, the averaged weights that measured best, where the stage keeps them.
         best_merit: how good they were.
+        ranges: of the values that are rounded, where they are (`sinet.training.quantised`).
     """
 
     step: int
@@ -35,6 +36,7 @@ class Checkpoint:
     chance: Tensor
     best: dict[str, Tensor] | None = None
     best_merit: float = 0.0
+    ranges: Tensor | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

@@ -46,10 +46,10 @@ def _parts(network: SINet) -> Iterator[Tensor]:
     yield from _conv(encoder.stem.conv, encoder.stem.norm_act)
     for stage in encoder.stages:
         yield from _stage(cast("EncoderStage", stage))
-    scale, bias = _affine(decoder.coarse_norm)
+    scale, bias = affine(decoder.coarse_norm)
     yield from (encoder.head.weight * scale.reshape(-1, 1, 1, 1), bias)
     yield from _conv(decoder.project.conv, decoder.project.norm_act)
-    yield from _affine(decoder.fused_norm)
+    yield from affine(decoder.fused_norm)
     yield decoder.head.weight[1] - decoder.head.weight[0]
 
 
@@ -57,7 +57,7 @@ def _stage(stage: EncoderStage) -> Iterator[Tensor]:
     yield from _down(stage.down)
     for module in stage.modules_:
         yield from _squeeze(cast("SpatialSqueeze", module))
-    yield from (*_affine(stage.join.norm), stage.join.act.weight)
+    yield from (*affine(stage.join.norm), stage.join.act.weight)
 
 
 def _down(down: DownSample) -> Iterator[Tensor]:
@@ -68,7 +68,7 @@ def _down(down: DownSample) -> Iterator[Tensor]:
 
 
 def _squeeze(module: SpatialSqueeze) -> Iterator[Tensor]:
-    scale, bias = _affine(module.norm_act.norm)
+    scale, bias = affine(module.norm_act.norm)
     yield module.reduce.weight
     for block, s, b in zip(module.branches, scale.chunk(2), bias.chunk(2), strict=True):
         yield from _branch(cast("SpatialSqueezeBlock", block), s, b)
@@ -81,8 +81,8 @@ def _branch(block: SpatialSqueezeBlock, scale: Tensor, bias: Tensor) -> Iterator
     half = block.depthwise.out_channels
     # The engine does not shuffle: channel g half/2 + j of the reduction is the one that the shuffle puts at 2 j + g.
     place = torch.arange(half).reshape(half // 2, 2).T.flatten()
-    inner_scale, inner_bias = _affine(block.norm_act.norm)
-    own_scale, own_bias = _affine(block.norm)
+    inner_scale, inner_bias = affine(block.norm_act.norm)
+    own_scale, own_bias = affine(block.norm)
     yield (block.depthwise.weight * inner_scale.reshape(-1, 1, 1, 1))[place]
     yield from (inner_bias[place], block.norm_act.act.weight[place])
     yield (block.pointwise.weight * (own_scale * scale).reshape(-1, 1, 1, 1))[:, place]
@@ -90,11 +90,11 @@ def _branch(block: SpatialSqueezeBlock, scale: Tensor, bias: Tensor) -> Iterator
 
 
 def _conv(conv: nn.Conv2d, norm_act: NormAct) -> tuple[Tensor, Tensor, Tensor]:
-    scale, bias = _affine(norm_act.norm)
+    scale, bias = affine(norm_act.norm)
     return conv.weight * scale.reshape(-1, 1, 1, 1), bias, norm_act.act.weight
 
 
-def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """A batch norm with fixed statistics as scale and bias, (c,) each."""
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)

@@ -26,6 +26,7 @@ from sinet.training.losses import class_weights
 from sinet.training.machine import Machine
 from sinet.training.optimiser import build_optimiser, learning_rate, update_average
 from sinet.training.past import same_past
+from sinet.training.quantised import quantised_in
 from sinet.training.recipe import Recipe
 from sinet.training.stages import Stage, labels_in, part_in, stage_of, trained_in, with_encoder
 from sinet.training.validate import validate
@@ -185,6 +186,8 @@ def resume_run(recipe: Recipe, path: Path) -> Run:
     run.network.load_state_dict(checkpoint.network)
     if not 0 < run.stage.begins == checkpoint.step:  # else a new stage begins, with an optimiser of its own
         run.optimiser.load_state_dict(checkpoint.optimiser)
+    if (quantised := quantised_in(run.trained)) is not None and checkpoint.ranges is not None:
+        quantised.ranges = checkpoint.ranges
     torch.set_rng_state(checkpoint.chance)
     run.average, run.best, run.best_merit = checkpoint.average, checkpoint.best, checkpoint.best_merit
     return run
@@ -226,6 +229,7 @@ def save_run(run: Run, path: Path) -> None:
             torch.get_rng_state(),
             run.best,
             run.best_merit,
+            _ranges(run),
         ),
         path,
     )
@@ -252,8 +256,14 @@ def averaged(run: Run) -> nn.Module:
 
 
 def measured_part(run: Run, stage: Stage | None = None) -> nn.Module:
-    """What a stage measures, this one's without: the averaged network, or its encoder."""
-    return part_in(stage or run.stage, averaged(run)).eval()
+    """What a stage measures, this one's without: the averaged network, rounded where it trains so, or its encoder."""
+    return part_in(stage or run.stage, averaged(run), _ranges(run)).eval()
+
+
+def _ranges(run: Run) -> Tensor | None:
+    """Those of the values that are rounded, where they are."""
+    quantised = quantised_in(run.trained)
+    return None if quantised is None else quantised.ranges
 
 
 def merit(measured: dict[str, Any]) -> float:

@@ -71,15 +71,36 @@ def _dilate(values: Tensor, side: int) -> Tensor:
 
 
 def segmentation_loss(
-    logits: Tensor, labels: Tensor, boundary: float, band_px: int, weights: Tensor | None = None
+    logits: Tensor,
+    labels: Tensor,
+    boundary: float,
+    band_px: int,
+    weights: Tensor | None = None,
+    taught: Tensor | None = None,
+    teacher: float = 0.0,
 ) -> Tensor:
     """Cross-entropy over all pixels plus `boundary` times the cross-entropy over the band.
+
+    Of a teacher's logits `taught`, (n, k, h, w), the probabilities take the share `teacher` of the labels' place.
 
     Source: Park et al., SINet, arXiv:1911.09099v4, boundary loss; `boundary` is 0.5 in the authors' code, where classes
         are weighted in both terms.
     """
-    whole = cross_entropy(logits, labels, weights)
-    return whole + boundary * cross_entropy(logits, boundary_labels(labels, band_px), weights)
+
+    def mean(among: Tensor) -> Tensor:
+        if taught is None:
+            return cross_entropy(logits, among, weights)
+        return (1 - teacher) * cross_entropy(logits, among, weights) + teacher * soft_cross_entropy(
+            logits, taught, among
+        )
+
+    return mean(labels) + boundary * mean(boundary_labels(labels, band_px))
+
+
+def soft_cross_entropy(logits: Tensor, taught: Tensor, among: Tensor) -> Tensor:
+    """Mean cross-entropy against the probabilities of other logits, over the pixels that count in `among`."""
+    each = -(taught.softmax(1) * logits.log_softmax(1)).sum(1)
+    return (each * (among != IGNORE)).sum() / pixels_per_process(among).clamp(min=1)
 
 
 def class_loss(

@@ -167,6 +167,10 @@ class Machine:
                 f"--engine: trains networks of the SINet family with schedule.norms = fixed, got {recipe.network} with "
                 f"{recipe.schedule.norms}; change the recipe, or leave --engine out"
             )
+        if recipe.schedule.quantised is not None or recipe.loss.teacher:
+            raise SpecError(
+                "--engine: computes in float32 from labels; leave it out, or schedule.quantised and loss.teacher"
+            )
         if recipe.loss.class_offset is not None or recipe.encoder_first is not None:
             raise SpecError("--engine: knows no loss.class_offset and no encoder_first; leave them out, or --engine")
         if self.processes > 1 or self.device.type != "cpu" or recipe.schedule.precision != "32":
@@ -208,13 +212,14 @@ def loss_of(answer: Any, labels: Tensor, recipe: Recipe, weights: Tensor | None)
     """What a recipe minimises.
 
     Args:
-        answer: logits, or those and coarser ones, as `sinet.training.stages.trained_in` gives them.
+        answer: logits, or those and coarser or a teacher's, as `sinet.training.stages.trained_in` gives them.
         labels: (n, h, w) int64.
         recipe: for its loss.
         weights: (k,) of the classes, or None.
     """
     row = recipe.loss
     if not recipe.classes:
-        return segmentation_loss(answer, labels, row.boundary, row.band_px, weights)
+        logits, taught = answer if row.teacher else (answer, None)
+        return segmentation_loss(logits, labels, row.boundary, row.band_px, weights, taught, row.teacher)
     logits, coarse = answer if row.auxiliary else (answer, None)
     return class_loss(logits, labels, coarse, row.auxiliary, weights)

@@ -9,12 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 import sinet
 from sinet.core.errors import OutputError
 from sinet.core.records import to_plain
 from sinet.data.manifest import Split, manifest_hash
 from sinet.training.checkpoint import save_weights
-from sinet.training.loop import Run, averaged
+from sinet.training.loop import Run, averaged, measured_part
 from sinet.training.validate import validate
 
 
@@ -40,14 +42,20 @@ def finish(run: Run, splits: tuple[Split, ...], folder: Path) -> Path:
 
 
 def provenance(run: Run, splits: tuple[Split, ...]) -> dict[str, Any]:
-    """What made the averaged weights of a run, and what they score on the pictures set aside."""
+    """What made the averaged weights of a run, and its scores on what is set aside; where it was rounded, those too."""
     recipe = run.recipe
+    row = recipe.schedule.quantised
+
+    def measured(network: nn.Module) -> dict[str, Any]:
+        return {s.row.name: asdict(validate(network, recipe.preprocess, s)) for s in splits}
+
     return {
         "name": recipe.name,
         "origin": recipe.origin,
         "made": datetime.now(UTC).strftime("%Y-%m-%d"),
         "steps": run.step,
-        "metrics": {s.row.name: asdict(validate(averaged(run), recipe.preprocess, s)) for s in splits},
+        "metrics": measured(averaged(run)),
+        **({f"metrics_{row}": measured(measured_part(run))} if row else {}),
         "data": {
             "sha256": manifest_hash(list(splits)),
             "sources": {

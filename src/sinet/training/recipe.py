@@ -92,6 +92,12 @@ class Recipe:
             raise SpecError("schedule.norms: fixed needs statistics to keep; name weights to start from, or say batch")
         network = self.entry
         self._check_classes()
+        self._check_quantised()
+        if self.loss.teacher and (self.start is None or self.encoder_first or self.classes or self.loss.class_offset):
+            raise SpecError(
+                "loss.teacher: is the start's network and tells a person from the background alone, without weights; "
+                "name a start, and leave encoder_first, classes and loss.class_offset out"
+            )
         check_size(self.preprocess.size, network.size_multiple)
         check_size(self.train_size, network.size_multiple)
         if self.encoder_first is not None:
@@ -99,6 +105,27 @@ class Recipe:
                 raise SpecError(f"encoder_first: {self.network} has no encoder with an answer of its own; leave it out")
             row = self.encoder_first  # fits the schedule's warm-up, or says so
             replace(self.schedule, steps=row.steps, decay_steps=row.decay_steps, batch=row.batch)
+
+    def _check_quantised(self) -> None:
+        """Refuse what cannot be rounded in training."""
+        row, network = self.schedule, self.entry
+        if row.quantised is None:
+            return
+        if self.classes or network.config is None or not network.config.portrait_form:
+            raise SpecError(
+                f"schedule.quantised: int8 exports know the portrait SINet of a person and the background, got "
+                f"{self.network} with {len(self.classes) or 2} classes; leave it out"
+            )
+        if row.norms != "fixed" or self.encoder_first is not None:
+            raise SpecError(
+                "schedule.quantised: is for weights that have been trained; name them as start, set schedule.norms = "
+                '"fixed", and leave encoder_first out'
+            )
+        if row.precision != "32":
+            raise SpecError(
+                f"schedule.quantised: {row.precision} would round once more, to its own 8 bits; set "
+                'schedule.precision = "32"'
+            )
 
     def _check_classes(self) -> None:
         """Refuse what is of many classes where there are none, and the other way round."""

@@ -34,6 +34,8 @@ class ScheduleRow:
         optimiser: "adamw" takes the weight decay off the weights themselves; "adam" adds it to the gradient, as the
             authors' code does; "sgd" is Nesterov's with a momentum of 0.9, as their street code has it.
         keep: which weights come out: the "last", or those that measured "best" (`sinet.training.loop.merit`).
+        quantised: "int8" rounds weights and values in the forward pass as int8 engines do, so that the weights learn to
+            be rounded (`sinet.training.quantised`); what is set aside is then measured with the same rounding.
         patience: stop after so many measurements without a better one (`sinet.training.loop.merit`); 0 never stops.
     """
 
@@ -54,6 +56,7 @@ class ScheduleRow:
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     keep: Literal["last", "best"] = "last"
     decay_divisor: float = field(default=100.0, metadata=LEFT_OUT)
+    quantised: Literal["int8"] | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def level_steps(self) -> int:
@@ -84,15 +87,20 @@ class LossRow:
         class_offset: each class weighs 1 / ln(class_offset + its part of the labelled pixels); the authors' is 1.10.
             Without it all weigh the same.
         auxiliary: weight of the cross-entropy of the encoder's own answer; the authors' is 0.25 for streets.
+        teacher: share of the labels' place, in both terms, that the probabilities of the start's network take, as it is
+            before the run, in float32 (Hinton et al., arXiv:1503.02531v1, section 2, at temperature 1).
     """
 
     boundary: float = 0.5
     band_px: int = 15
     class_offset: float | None = None
     auxiliary: float = field(default=0.0, metadata=LEFT_OUT)
+    teacher: float = field(default=0.0, metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         check_band("loss", self.band_px)
+        if not 0 <= self.teacher <= 1:
+            raise SpecError(f"loss.teacher: expected a share from 0 to 1, got {self.teacher}")
         if self.class_offset is not None and self.class_offset <= 1:
             raise SpecError(f"loss.class_offset: expected more than 1, got {self.class_offset}; the authors' is 1.10")
 

@@ -6,12 +6,15 @@ by chance, nothing frozen and a new optimiser.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from sinet.nets.checkpoints import load_network
 from sinet.nets.fastscnn import FastSCNN
 from sinet.nets.sinet import Encoder, SINet
+from sinet.training.quantised import Quantised
 from sinet.training.recipe import Recipe
 
 ENCODER_STRIDE = 8
@@ -81,14 +84,44 @@ class WithCoarse(nn.Module):
         return self.network.with_coarse(image)
 
 
-def part_in(stage: Stage, network: nn.Module) -> nn.Module:
-    """What is measured in a stage: the network, or its encoder."""
+class Taught(nn.Module):
+    """A network by its own answer and by a teacher's, which does not learn: (n, 3, h, w) to two tensors of logits."""
+
+    def __init__(self, network: nn.Module, teacher: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._teacher = [teacher.eval()]  # in a list, so that it is no part: it has nothing to learn or to be saved
+
+    @property
+    def teacher(self) -> nn.Module:
+        """The teacher."""
+        return self._teacher[0]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Both logits."""
+        with torch.no_grad():
+            taught = self.teacher.to(image.device)(image)
+        return self.network(image), taught
+
+
+def part_in(stage: Stage, network: nn.Module, ranges: Tensor | None = None) -> nn.Module:
+    """What is measured in a stage: the network, or its encoder; rounded where the recipe says so, by these ranges."""
+    if stage.recipe.schedule.quantised is not None:
+        assert isinstance(network, SINet), "the recipe has been checked"
+        return Quantised(network, ranges)
     return EncoderAlone(network) if stage.encoder else network
 
 
 def trained_in(stage: Stage, network: nn.Module) -> nn.Module:
-    """What is trained in a stage: what is measured, with a coarser answer where the loss has a weight for one."""
-    return WithCoarse(network) if stage.recipe.loss.auxiliary else part_in(stage, network)
+    """What is trained in a stage: what is measured, and a coarser answer or a teacher's if the loss asks for it."""
+    recipe = stage.recipe
+    if recipe.loss.auxiliary:
+        return WithCoarse(network)
+    part = part_in(stage, network)
+    if not recipe.loss.teacher:
+        return part
+    assert recipe.start is not None, "the recipe has been checked"
+    return Taught(part, load_network(Path(recipe.start), recipe.entry))
 
 
 def labels_in(stage: Stage, labels: Tensor) -> Tensor:
