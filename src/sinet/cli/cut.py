@@ -104,7 +104,11 @@ class Request:
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."
 )
 @click.option(
-    "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
+    "--backend",
+    "engine",
+    metavar="ENGINE",
+    default="auto",
+    help="auto (by the file), native, onnx, openvino, litert, mediapipe, ncnn, executorch.",
 )
 @click.option("--workers", metavar="N", type=click.IntRange(1), default=1, help="Processes; 1 by default.")
 @click.option(

@@ -97,7 +97,11 @@ class Request:
 @click.option("-m", "--model", metavar="NAME|FILE", help="A model of 'sinet models', or a network's file.")
 @click.option("--spec", metavar="FILE", help="What a network's file expects, where it does not say so itself.")
 @click.option(
-    "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
+    "--backend",
+    "engine",
+    metavar="ENGINE",
+    default="auto",
+    help="auto (by the file), native, onnx, openvino, litert, mediapipe, ncnn, executorch.",
 )
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."

@@ -70,7 +70,11 @@ class Request:
 @click.option("--start", metavar="SECONDS", type=click.FloatRange(0), default=0.0, help="Of a film: where to begin.")
 @click.option("--end", metavar="SECONDS", type=click.FloatRange(0), help="Of a film: where to end.")
 @click.option(
-    "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
+    "--backend",
+    "engine",
+    metavar="ENGINE",
+    default="auto",
+    help="auto (by the file), native, onnx, openvino, litert, mediapipe, ncnn, executorch.",
 )
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1), default=1, help="Threads for the network; 1 by default."

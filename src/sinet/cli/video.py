@@ -84,7 +84,11 @@ class Request:
 @click.option("-m", "--model", metavar="NAME|FILE", help="One of 'sinet models', or a network's file.")
 @click.option("--spec", metavar="FILE", type=click.Path(), help="What a network's file expects, if it does not say.")
 @click.option(
-    "--backend", "engine", metavar="ENGINE", default="auto", help="auto (by the file), native, onnx, openvino, litert."
+    "--backend",
+    "engine",
+    metavar="ENGINE",
+    default="auto",
+    help="auto (by the file), native, onnx, openvino, litert, mediapipe, ncnn, executorch.",
 )
 @click.option("--smooth/--no-smooth", default=True, help="Steady the mask over time; on unless refused.")
 @click.option("--track/--no-track", default=True, help="Look at small or distant people closely; on unless refused.")
