@@ -23,7 +23,7 @@ demo: $(VENV)/.base ## cut the person out of a photograph, and say where the pic
 	@echo "==> the cut-out lies in demo/portrait.out.png"
 
 test: engine ## run the tests
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile  # one worker for each core is enough
 
 check: $(VENV)/.dev ## format, lint, types, layers, documentation
 	@echo "==> ruff" && $(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -216,7 +216,7 @@ def test_the_benchmark_page_measures(page, site) -> None:
     assert told["input"] == "192x320"
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#copy-row")
-    page.wait_for_function("document.getElementById('status').textContent === 'Copied.'")
+    page.get_by_text("Copied.", exact=True).wait_for()
     head, rule, row = page.evaluate("navigator.clipboard.readText()").splitlines()
     assert head in (DEVICES.read_text(encoding="utf-8")).splitlines()
     assert head.count("|") == rule.count("|") == row.count("|")

@@ -181,8 +181,11 @@ def best_isa() -> int:
         EngineError: SINET_ISA names one that this processor does not have.
     """
     wanted = os.environ.get("SINET_ISA")
+    if not wanted:
+        return len(instruction_sets()) - 1
+    library()  # where it is missing, that is not the variable's fault
     try:
-        return isa_number(wanted) if wanted else len(instruction_sets()) - 1
+        return isa_number(wanted)
     except EngineError as error:
         raise EngineError(f"SINET_ISA={wanted}: {error}; name one or unset it") from error
 
