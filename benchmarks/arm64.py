@@ -21,7 +21,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from native.machines import by_program, engine_build, request  # noqa: E402
+from native.inputs import probability  # noqa: E402
+from native.machines import BEST, HALF, arm64_programs, by_program, engine_build, find_qemu, request  # noqa: E402
 from sinet.core.types import NetInput  # noqa: E402
 from sinet.data.labelled import find_items  # noqa: E402
 from sinet.media.image import load_image  # noqa: E402
@@ -30,7 +31,7 @@ from sinet.native.resize import preprocess  # noqa: E402
 from sinet.runtime.catalog import catalog, model_path, names, packaged_spec  # noqa: E402
 
 HERTZ = 2e9
-KINDS = {"floats": "sinet_best_isa()", "halves": "sinet_half_isa()"}
+KINDS = {"floats": BEST, "halves": HALF}
 SIZES = (160, 224, 320)
 
 
@@ -39,18 +40,6 @@ def plugin(folder: Path) -> Path:
     made = folder / "instructions.so"
     compiler = ["cc"] if shutil.which("cc") else [sys.executable, "-m", "ziglang", "cc"]
     engine_build().run([*compiler, "-shared", "-fPIC", "-O2", Path(__file__).with_name("instructions.c"), "-o", made])
-    return made
-
-
-def programs(folder: Path) -> dict[str, Path]:
-    """Kind of values -> the engine for arm64 as a program."""
-    build, made = engine_build(), {}
-    parts = build.compile_objects("linux-aarch64", folder)
-    for kind, isa in KINDS.items():
-        made[kind] = folder / kind
-        flags = ["-static", "-nostdlib", *build.COMPILE, "-O1", "-Wl,-z,defs", f"-DISA={isa}"]
-        source = ROOT / "tests" / "native" / "run_linux.c"
-        build.run([*build.compiler("linux-aarch64"), *flags, source, *parts, "-o", made[kind]])
     return made
 
 
@@ -66,11 +55,6 @@ def frame(command: Sequence[str | Path], artefact: bytes, size: int) -> int:
     return executed(command, artefact, [x] * 3) - executed(command, artefact, [x] * 2)
 
 
-def probability(logits: np.ndarray) -> np.ndarray:
-    """Of a person."""
-    return 1 / (1 + np.exp(-logits.astype(np.float64)))
-
-
 def main() -> int:
     """Print both tables."""
     parser = argparse.ArgumentParser(description="Count the engine's instructions on arm64, and compare its masks.")
@@ -79,13 +63,14 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="take every Nth")
     parser.add_argument("--model", choices=names(), default=catalog().default)
     options = parser.parse_args()
-    qemu = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    qemu = find_qemu()
     if qemu is None:
         print("qemu for arm64 is not installed (Debian and Ubuntu: apt-get install qemu-user)", file=sys.stderr)
         return 1
     artefact = model_path(options.model, ".safetensors").read_bytes()
     with tempfile.TemporaryDirectory() as name:
-        made, counter = programs(Path(name)), plugin(Path(name))
+        made = dict(zip(KINDS, arm64_programs(Path(name), *KINDS.values()), strict=True))
+        counter = plugin(Path(name))
         print(f"{options.model}, instructions of a frame, and frames a second at 2 GHz (an estimate)\n")
         print("| values | input | M instructions | one a cycle | two a cycle |\n|---|---|---|---|---|")
         for kind, program in made.items():

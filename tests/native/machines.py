@@ -64,17 +64,33 @@ def by_program(command: Sequence[str | Path], artefact: bytes, inputs: Sequence[
     return [part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)]
 
 
-def arm64(artefact: bytes, inputs: Sequence[NetInput], isa: str = "sinet_best_isa()") -> list[Logits]:
-    """arm64 under qemu: the objects that the library for Linux on arm64 is made of, in a program without a libc."""
-    qemu = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+BEST, HALF = "sinet_best_isa()", "sinet_half_isa()"
+"""The instruction set that run_linux.c takes, as C asks for it."""
+
+
+def arm64_programs(folder: Path, *isas: str) -> list[Path]:
+    """The objects that the library for Linux on arm64 is made of, in a program without a libc for each of `isas`."""
+    build, made = engine_build(), []
+    parts = build.compile_objects("linux-aarch64", folder)
+    for number, isa in enumerate(isas):
+        made.append(folder / f"run_{number}")
+        flags = ["-static", "-nostdlib", *build.COMPILE, "-O1", "-Wl,-z,defs", f"-DISA={isa}"]
+        build.run([*build.compiler("linux-aarch64"), *flags, HERE / "run_linux.c", *parts, "-o", made[-1]])
+    return made
+
+
+def find_qemu() -> str | None:
+    """qemu for arm64, if it is here."""
+    return shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+
+
+def arm64(artefact: bytes, inputs: Sequence[NetInput], isa: str = BEST) -> list[Logits]:
+    """arm64 under qemu."""
+    qemu = find_qemu()
     if qemu is None:
         pytest.skip("qemu for arm64 is not installed (Debian and Ubuntu: apt-get install qemu-user)")
-    build = engine_build()
     with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "run"
-        parts = build.compile_objects("linux-aarch64", Path(folder))
-        flags = ["-static", "-nostdlib", *build.COMPILE, "-O1", "-Wl,-z,defs", f"-DISA={isa}"]
-        build.run([*build.compiler("linux-aarch64"), *flags, HERE / "run_linux.c", *parts, "-o", program])
+        (program,) = arm64_programs(Path(folder), isa)
         return by_program([qemu, program], artefact, inputs)
 
 

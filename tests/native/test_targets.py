@@ -43,7 +43,7 @@ def differences(expected: dict[str, Logits], answers: Sequence[Logits], of: Sequ
     return {name: difference for name, difference in largest.items() if not difference <= TOLERANCE}
 
 
-HALVES = partial(machines.arm64, isa="sinet_half_isa()")
+HALVES = partial(machines.arm64, isa=machines.HALF)
 HALF_LARGEST, HALF_MEAN = 0.015, 0.002
 """In probability; seen on these inputs were 0.0102 and 0.0012."""
 
