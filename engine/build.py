@@ -172,9 +172,11 @@ def run(command: list[str | Path]) -> None:
 
 def once() -> list[str]:
     """The sources that are compiled for the plainest instruction set alone."""
-    included = re.findall(r'^#include "(\w+\.c)"', (ENGINE / PER_ISA).read_text(encoding="utf-8"), re.MULTILINE)
-    apart = {PER_ISA, IN_HALVES, WHOLE, *included}
-    return sorted(path.name for path in ENGINE.glob("*.c") if path.name not in apart)
+    apart = {PER_ISA, IN_HALVES, WHOLE}
+    sources = {path.name: path.read_text(encoding="utf-8") for path in ENGINE.glob("*.c")}
+    for name in sources.keys() - {IN_HALVES, WHOLE}:
+        apart.update(re.findall(r'^#include "(\w+\.c)"', sources[name], re.MULTILINE))
+    return sorted(sources.keys() - apart)
 
 
 def kernels(isa: str, flags: tuple[str, ...], zig: bool) -> list[str]:
