@@ -57,12 +57,13 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("--to", "litert", "--precision", "int8", "--calibrate", "nowhere"), "nowhere: there is no such folder"),
         (("portrait-none", "--to", "native"), "portrait-none: neither a packaged model"),
         (("--to", "native", "-o", "net.onnx"), r"net.onnx: a file for native ends in .safetensors; give it that name"),
-        (("--to", "native", "--to", "onnx", "-o", "out"), "2 files need a folder, and this is none; make it first"),
-        (("--to", "native", "-o", "no/net.safetensors"), "cannot be written (no such file or directory)"),
+        (("--to", "native", "--to", "onnx", "-o", "taken"), "2 files need a folder, and this is a file; choose another"),
+        (("--to", "native", "-o", "taken/net.safetensors"), "taken/net.safetensors: cannot be written (file exists)"),
         (("--to", "native", "--check", "nowhere"), "nowhere: there is no such folder"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, message: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (desk / "taken").write_text("mine")
     assert message in refusal(capsys, *arguments)
     assert list(desk.glob("*.part")) == []
 
@@ -87,6 +88,18 @@ def test_what_would_be_written_beside_it_stays_too(desk: Path, capsys: pytest.Ca
     assert "net.bin" in refusal(capsys, "--to", "ncnn", "-o", "net.param")
     (desk / "net.tflite.spec.json").write_text("mine")
     assert "net.tflite.spec.json" in refusal(capsys, "--to", "litert", "-o", "net.tflite")
+
+
+@pytest.mark.parametrize(
+    ("place", "targets"), [("out/", ["native"]), ("out/now/", ["native"]), ("out", ["native", "tensorrt"])]
+)
+def test_a_folder_that_is_not_there_is_made(
+    place: str, targets: list[str], desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinet.export.make.import_module", lambda name: native)  # one that is quick and always there
+    asked = [word for target in targets for word in ("--to", target)]
+    assert run(["export", "portrait-official", *asked, "-o", place]) == 0
+    assert len(list((desk / place).glob("portrait-official.*"))) == len(targets)
 
 
 def test_without_torch_the_command_is_said(desk: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,15 @@ def test_a_move_that_fails_half_way_is_taken_back(tmp_path: Path, monkeypatch: p
     assert content(tmp_path) == {"net.bin": "before"}
 
 
-def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    said = r"net\.xml: cannot be written \(no such file or directory\)"
-    with pytest.raises(OutputError, match=said), whole_files(tmp_path / "missing" / "net.xml"):
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    target = tmp_path / "exports" / "today" / "net.xml"
+    with whole_files(target) as folder:
+        (folder / "net.xml").write_text("graph")
+    assert content(target.parent) == {"net.xml": "graph"}
+
+
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "exports").write_text("mine")
+    said = r"net\.xml: cannot be written \(file exists\)"
+    with pytest.raises(OutputError, match=said), whole_files(tmp_path / "exports" / "net.xml"):
         raise AssertionError

@@ -71,7 +71,7 @@ class Request:
 @click.option(
     "--to", "targets", metavar="TARGET", multiple=True, required=True, help="A target, or all; may be given again."
 )
-@click.option("-o", "--output", metavar="FILE|FOLDER", help="Where to write; here without.")
+@click.option("-o", "--output", metavar="FILE|FOLDER", help="Where to write; here without. Several files, or a name that ends in /, mean a folder.")
 @click.option("--precision", metavar="P", help="float32, float16, int8 or all; the target's usual one without.")
 @click.option("--input", "given", metavar="KIND", help="tensor or image; the target's usual one without.")
 @click.option("--calibrate", metavar="FOLDER", help="Pictures like those that int8 will see.")
@@ -160,10 +160,10 @@ def _path(request: Request, count: int, name: str) -> Path:
     if request.output is None:
         return Path(name)
     output = Path(request.output)
-    if output.is_dir() or request.output.endswith("/"):
+    if output.is_dir() or request.output.endswith("/") or (count > 1 and not output.exists()):
         return output / name
     if count > 1:
-        raise OutputError(f"{output}: {count} files need a folder, and this is none; make it first")
+        raise OutputError(f"{output}: {count} files need a folder, and this is a file; choose another name")
     return output
 
 

@@ -21,10 +21,12 @@ def whole_files(target: Path) -> Iterator[Path]:
         target: the file, or the folder, to be made; its name has to be among those that the block writes.
 
     Raises:
-        OutputError: the folder of `target` is not there or may not be written to, or it is full.
+        OutputError: the folder of `target`, which is made where it is missing, cannot be written to, or is full.
     """
+    parent = target.absolute().parent
     try:
-        staging = Path(mkdtemp(prefix=".sinet-", suffix=".part", dir=target.absolute().parent))
+        parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(mkdtemp(prefix=".sinet-", suffix=".part", dir=parent))
     except OSError as error:
         raise cannot_be_written(str(target), error) from error
     try:
@@ -33,7 +35,7 @@ def whole_files(target: Path) -> Iterator[Path]:
         old.mkdir()
         yield made
         assert (made / target.name).exists()
-        _move(sorted(made.iterdir(), key=lambda path: path.name == target.name), target.absolute().parent, old)
+        _move(sorted(made.iterdir(), key=lambda path: path.name == target.name), parent, old)
     except OSError as error:
         raise cannot_be_written(str(target), error) from error
     finally:
