@@ -57,7 +57,10 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("--to", "litert", "--precision", "int8", "--calibrate", "nowhere"), "nowhere: there is no such folder"),
         (("portrait-none", "--to", "native"), "portrait-none: neither a packaged model"),
         (("--to", "native", "-o", "net.onnx"), r"net.onnx: a file for native ends in .safetensors; give it that name"),
-        (("--to", "native", "--to", "onnx", "-o", "taken"), "2 files need a folder, and this is a file; choose another"),
+        (
+            ("--to", "native", "--to", "onnx", "-o", "taken"),
+            "2 files need a folder, and this is a file; choose another",
+        ),
         (("--to", "native", "-o", "taken/net.safetensors"), "taken/net.safetensors: cannot be written (file exists)"),
         (("--to", "native", "--check", "nowhere"), "nowhere: there is no such folder"),
     ],

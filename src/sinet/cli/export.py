@@ -71,7 +71,12 @@ class Request:
 @click.option(
     "--to", "targets", metavar="TARGET", multiple=True, required=True, help="A target, or all; may be given again."
 )
-@click.option("-o", "--output", metavar="FILE|FOLDER", help="Where to write; here without. Several files, or a name that ends in /, mean a folder.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|FOLDER",
+    help="Where to write; here without. Several files, or a name that ends in /, mean a folder.",
+)
 @click.option("--precision", metavar="P", help="float32, float16, int8 or all; the target's usual one without.")
 @click.option("--input", "given", metavar="KIND", help="tensor or image; the target's usual one without.")
 @click.option("--calibrate", metavar="FOLDER", help="Pictures like those that int8 will see.")
