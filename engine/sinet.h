@@ -4,7 +4,7 @@
  * opened and shared by any number of threads, and one workspace per thread that runs it. Both must be aligned to 64 bytes.
  *
  *     int isa = sinet_best_isa();
- *     int64_t bytes = sinet_model_size(file, length);          negative: an error code
+ *     int64_t bytes = sinet_model_size(file, length, isa);     negative: an error code
  *     int error = sinet_model_open(file, length, isa, model, bytes);
  *     bytes = sinet_workspace_size(model, height, width, 1);
  *     error = sinet_workspace_prepare(model, height, width, 1, workspace, bytes);
