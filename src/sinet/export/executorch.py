@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sinet.core.spec import ModelSpec
-from sinet.export.calibration import inputs_of
+from sinet.export.calibration import inputs_of, last_stage
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import example, from_picture, from_tensor
 from sinet.export.hushed import hushed, library
@@ -38,9 +38,16 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
 
 
 def _int8(form: nn.Module, order: Order, spec: ModelSpec) -> nn.Module:
-    """Weights and values in int8, ranges from the order's pictures; a scale for each channel of a kernel."""
+    """The last stage in int8, ranges from the order's pictures; a scale for each channel of a kernel."""
     pt2e, own = _own("torchao.quantization.pt2e.quantize_pt2e"), _own(f"{_XNNPACK}.quantizer.xnnpack_quantizer")
+    last = last_stage(form)
+
+    def within(node: Any) -> bool:
+        # Weights belong to no module here, for which set_module_name leaves all convolutions out.
+        return node.op == "get_attr" or last in (name for name, _ in node.meta.get("nn_module_stack", {}).values())
+
     chosen = own.XNNPACKQuantizer().set_global(own.get_symmetric_quantization_config(is_per_channel=True))
+    chosen.set_filter_function(within)
     prepared = pt2e.prepare_pt2e(torch.export.export(form, (example(spec),)).module(), chosen)
     with torch.no_grad():
         for x in inputs_of(order.pictures, spec):

@@ -1,6 +1,6 @@
 """A .tflite file for LiteRT (phones, boards, browsers), by Google's litert-torch; halves and int8 by its quantizer."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any
 from torch import nn
 
 from sinet.core.spec import ModelSpec, spec_to_json
-from sinet.export.calibration import inputs_of
+from sinet.core.types import NetInput
+from sinet.export.calibration import inputs_of, last_stage
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import example, formed
 from sinet.export.hushed import hushed, library
@@ -28,56 +29,53 @@ _LAST: dict[str, bytes] = {}
 
 
 def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> ModelSpec:
-    """Write the file. Input and output stay as the spec says, also where all between them is int8."""
+    """Write the file. Input and output stay as the spec says, also where what is between them is int8."""
     form, fed = formed(order, network, spec)
-    path.write_bytes(in_precision(order, converted(form, fed), fed))
+    path.write_bytes(converted(order, form, fed))
     return fed
 
 
-def converted(network: nn.Module, spec: ModelSpec) -> bytes:
-    """The float32 file; the last one is kept, since the other precisions are made of the same.
+def converted(order: Order, form: nn.Module, spec: ModelSpec) -> bytes:
+    """The file in the precision that is asked for, without the names of its tensors.
 
     Args:
-        network: takes what the spec says, answers with one tensor.
+        order: what is wanted.
+        form: takes what the spec says, answers with one tensor.
         spec: its spec.
 
     Raises:
-        MissingExtraError: the converter is not installed.
-        ModelError: it failed.
-    """
-    key = sha256(spec_to_json(spec).encode())
-    for tensor in network.state_dict().values():
-        key.update(tensor.numpy().tobytes())
-    if (digest := key.hexdigest()) not in _LAST:
-        _LAST.clear()
-        _LAST[digest] = _convert(network, spec)
-    return _LAST[digest]
-
-
-def _convert(network: nn.Module, spec: ModelSpec) -> bytes:
-    litert_torch = litert("litert_torch")
-    with TemporaryDirectory() as folder, hushed("litert-torch"):
-        path = Path(folder) / "network.tflite"
-        litert_torch.convert(network, (example(spec),)).export(str(path))
-        return path.read_bytes()
-
-
-def in_precision(order: Order, content: bytes, spec: ModelSpec) -> bytes:
-    """A float32 file in the precision that is asked for, without the names of its tensors.
-
-    Raises:
-        MissingExtraError: the quantizer is not installed.
+        MissingExtraError: the converter or the quantizer is not installed.
         ModelError: it failed.
         ImageError: a picture to calibrate on cannot be read.
     """
-    return short_names(_PRECISIONS[order.precision](order, content, spec))
+    content = _in_float32(form, spec)
+    if order.precision == "float16":
+        content = _in_halves(content)
+    if order.precision == "int8":
+        content = _in_int8(content, last_stage(form), inputs_of(order.pictures, spec))
+    return short_names(content)
 
 
-def _float32(order: Order, content: bytes, spec: ModelSpec) -> bytes:
-    return content
+def _in_float32(form: nn.Module, spec: ModelSpec) -> bytes:
+    """The last one is kept, since the other precisions are made of the same."""
+    key = sha256(spec_to_json(spec).encode())
+    for tensor in form.state_dict().values():
+        key.update(tensor.numpy().tobytes())
+    if (digest := key.hexdigest()) not in _LAST:
+        _LAST.clear()
+        _LAST[digest] = _convert(form, spec)
+    return _LAST[digest]
 
 
-def _float16(order: Order, content: bytes, spec: ModelSpec) -> bytes:
+def _convert(form: nn.Module, spec: ModelSpec) -> bytes:
+    litert_torch = litert("litert_torch")
+    with TemporaryDirectory() as folder, hushed("litert-torch"):
+        path = Path(folder) / "network.tflite"
+        litert_torch.convert(form, (example(spec),)).export(str(path))
+        return path.read_bytes()
+
+
+def _in_halves(content: bytes) -> bytes:
     """Weights in halves, which LiteRT unpacks when it opens the file; a GPU computes in halves of itself."""
     quantizer, kinds = litert("ai_edge_quantizer.quantizer"), litert("ai_edge_quantizer.qtyping")
     weights = kinds.TensorQuantizationConfig(num_bits=16, dtype=kinds.TensorDataType.FLOAT)
@@ -92,26 +90,15 @@ def _float16(order: Order, content: bytes, spec: ModelSpec) -> bytes:
         return bytes(made.quantize().quantized_model)
 
 
-def _int8(order: Order, content: bytes, spec: ModelSpec) -> bytes:
-    """Weights and values in int8, ranges from the order's pictures; a scale for each channel of a kernel."""
-    quantizer, kinds = litert("ai_edge_quantizer.quantizer"), litert("ai_edge_quantizer.qtyping")
-    recipe = litert("ai_edge_quantizer.recipe")
-    samples = [{ARGUMENT: x} for x in inputs_of(order.pictures, spec)]
+def _in_int8(content: bytes, last: str, inputs: Iterable[NetInput]) -> bytes:
+    """The last stage in int8, with a scale for each channel of a kernel."""
+    quantizer, recipe = litert("ai_edge_quantizer.quantizer"), litert("ai_edge_quantizer.recipe")
+    samples = [{ARGUMENT: x} for x in inputs]
+    within = rf"Stage_{last.rpartition('.')[2]}\b"  # as litert-torch names a tensor by the modules around it
     with hushed("ai-edge-quantizer"):
         made = quantizer.Quantizer(bytearray(content))
-        made.load_quantization_recipe(recipe.static_wi8_ai8())
-        for end in (kinds.TFLOperationName.INPUT, kinds.TFLOperationName.OUTPUT):
-            made.update_quantization_recipe(
-                regex=".*", operation_name=end, algorithm_key=recipe.AlgorithmName.NO_QUANTIZE
-            )
+        made.load_quantization_recipe([{**rule, "regex": within} for rule in recipe.static_wi8_ai8()])
         return bytes(made.quantize(made.calibrate({SIGNATURE: samples})).quantized_model)
-
-
-_PRECISIONS: dict[str, Callable[[Order, bytes, ModelSpec], bytes]] = {
-    "float32": _float32,
-    "float16": _float16,
-    "int8": _int8,
-}
 
 
 def short_names(content: bytes) -> bytes:

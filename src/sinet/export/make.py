@@ -15,9 +15,6 @@ from sinet.export.whole import whole_files
 from sinet.runtime.backend import ModelFile
 from sinet.runtime.catalog import spec_beside
 
-EQUALISED = ("litert", "mediapipe")
-"""Targets whose int8 loses less in channels of like ranges; ExecuTorch's loses more: docs/reference/exports.md."""
-
 
 def export(model: ModelFile, order: Order, path: Path) -> ModelSpec:
     """Write a network in the form of another engine.
@@ -41,7 +38,7 @@ def export(model: ModelFile, order: Order, path: Path) -> ModelSpec:
     if path.suffix not in suffixes:
         raise OutputError(f"{path}: a file for {order.target} ends in {' or '.join(suffixes)}; give it that name")
     network = load_artefact(model)
-    if order.precision == "int8" and order.target in EQUALISED and network.config.portrait_form:
+    if order.precision == "int8" and network.config.portrait_form:
         network = equalised(network, (torch.from_numpy(x) for x in inputs_of(order.pictures, model.spec)))
     writer = import_module(f"sinet.export.{TARGETS[order.target].module}")
     with whole_files(path) as folder:

@@ -12,7 +12,7 @@ from sinet.core.spec import ModelSpec
 from sinet.export.deployed import DeployedSINet
 from sinet.export.form import from_picture
 from sinet.export.hushed import library
-from sinet.export.litert import IDENTIFIER, converted, in_precision, litert, packed
+from sinet.export.litert import IDENTIFIER, converted, litert, packed
 from sinet.export.targets import Order
 
 UNIT = 255.0
@@ -29,7 +29,7 @@ def write(order: Order, network: DeployedSINet, spec: ModelSpec, path: Path) -> 
     """
     _schema("metadata_schema_py_generated")
     form, fed = from_picture(network, spec, dtype="float32", unit=UNIT)
-    path.write_bytes(described(in_precision(order, converted(form, fed), fed), spec))
+    path.write_bytes(described(converted(order, form, fed), spec))
     return fed
 
 

@@ -1,8 +1,8 @@
 """A portrait SINet that rounds as int8 engines do, while its own parameters learn: quantisation-aware fine-tuning.
 
-An int8 engine runs the rewritten network (`sinet.export.deploy`) and rounds what every one of its operations answers.
-So the forward pass here is that of the rewritten network, computed anew in each step from the parameters as training
-keeps them, with the rounding where the engines have it:
+An int8 export is the rewritten network (`sinet.export.deploy`) whose last stage rounds what every operation answers.
+The rest stays in floats (`sinet.export.calibration.last_stage`). So that stage's forward pass is the rewritten one's
+here, computed anew in each step from the parameters as training keeps them, rounded where the engines round:
 
 - kernels to 255 levels, symmetric, a scale for each output channel, which is never kept: it is the channel's own
   largest weight. Rounding commutes with a gain for each channel, so that it does not matter that the engines fold the
@@ -24,15 +24,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sinet.nets.blocks import DownSample, NormAct, SpatialSqueeze, SpatialSqueezeBlock, upsample
-from sinet.nets.sinet import Decoder, EncoderStage, SINet
+from sinet.nets.sinet import EncoderStage, SINet
 from sinet.training.folded import affine
 from sinet.training.rounding import Rounder, round_constant, round_kernel, round_values
 
 
 class Quantised(nn.Module):
     """A network with fixed norms by its rounded answer: (n, 3, h, w) to the logits (n, 2, h, w).
-
-    The background's logit is 0 and the person's the difference of the network's two: the same probabilities.
 
     Args:
         network: its parameters are those that learn.
@@ -51,14 +49,12 @@ class Quantised(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Both logits."""
         rounder, encoder = Rounder(self.ranges, self.training), self.network.encoder
-        x, skips = _conv_act(rounder, rounder(image), encoder.stem.conv, encoder.stem.norm_act), list[Tensor]()
-        for stage in encoder.stages:
-            skip, x = _stage(rounder, x, cast("EncoderStage", stage))
-            skips.append(skip)
-        person = _decode(rounder, x, skips[-2], encoder.head, self.network.decoder)
+        first, last = (cast("EncoderStage", stage) for stage in encoder.stages)
+        skip, x = first(encoder.stem(image))
+        x = _stage(rounder, rounder(x), last)
         if self.training:
             self.ranges = torch.stack(rounder.ranges)
-        return torch.cat([torch.zeros_like(person), person], 1)
+        return self.network.decoder(encoder.head(x), skip)
 
 
 def quantised_in(trained: nn.Module) -> Quantised | None:
@@ -94,14 +90,14 @@ def _column(values: Tensor) -> Tensor:
     return values.reshape(1, -1, 1, 1)
 
 
-def _stage(q: Rounder, x: Tensor, stage: EncoderStage) -> tuple[Tensor, Tensor]:
+def _stage(q: Rounder, x: Tensor, stage: EncoderStage) -> Tensor:
     down = x = _down(q, x, stage.down)
     for module in stage.modules_:
         x = _squeeze(q, x, cast("SpatialSqueeze", module))
     gain, bias = affine(stage.join.norm)
     producer = _producer(stage.join.act)
     joined = q(q(torch.cat([down, x], 1)) * _column(round_constant(gain * producer)))
-    return x, _act(q, q(joined + _column(round_constant(bias * producer))), stage.join.act)
+    return _act(q, q(joined + _column(round_constant(bias * producer))), stage.join.act)
 
 
 def _down(q: Rounder, x: Tensor, down: DownSample) -> Tensor:
@@ -140,20 +136,4 @@ def _branch(q: Rounder, x: Tensor, extremes: Tensor, block: SpatialSqueezeBlock,
     own_gain, own_bias = affine(block.norm)
     x = _conv_act(q, x, block.depthwise, block.norm_act)
     x = _conv(q, x, block.pointwise, own_gain * gain, own_bias * gain + bias)
-    return _enlarged(q, x, block.pool) if block.pool > 1 else x
-
-
-def _enlarged(q: Rounder, x: Tensor, factor: int = 2) -> Tensor:
-    return round_values(upsample(x, factor), q.last)
-
-
-def _decode(q: Rounder, x: Tensor, skip: Tensor, head: nn.Conv2d, decoder: Decoder) -> Tensor:
-    coarse = _enlarged(q, _conv(q, x, head, *affine(decoder.coarse_norm)))
-    detail = _conv_act(q, skip, decoder.project.conv, decoder.project.norm_act)
-    background, person = coarse.chunk(2, 1)
-    doubt = q(torch.sigmoid(q(torch.minimum(q(person - background), q(background - person)))))
-    gain, bias = (_column(round_constant(values)) for values in affine(decoder.fused_norm))
-    fused = q(q(q(coarse * gain) + bias) + q(detail * q(doubt * gain)))
-    last = decoder.head.weight[1:] - decoder.head.weight[:1]
-    fused = _enlarged(q, _enlarged(q, fused))
-    return q(functional.conv2d(fused, round_kernel(last), None, padding=1))
+    return round_values(upsample(x, block.pool), q.last) if block.pool > 1 else x
