@@ -61,8 +61,18 @@ def press(page: Any, *keys: str) -> list[str]:
     names: list[str] = []
     for key in keys:
         names.append(shown_name(page))
-        page.keyboard.press(key)
+        strike(page, key)
     return names
+
+
+def strike(page: Any, key: str) -> None:
+    """Press a key, once more where the page had too many decisions on their way to take it, as on a busy machine."""
+    page.keyboard.press(key)
+    for _ in range(100):
+        if not str(page.text_content("#said")).startswith("Waiting until"):
+            return
+        page.wait_for_timeout(50)
+        page.keyboard.press(key)
 
 
 def wait_for_decisions(page: Any, folder: Path, count: int) -> list[Decision]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from generate.review.browser import DONE, index_of, pixel, press, served, shown_name, wait_for_decisions
+from generate.review.browser import DONE, index_of, pixel, press, served, shown_name, strike, wait_for_decisions
 from generate.review.made import colour, made_row, save_made_set, save_pictures
 from sinet.data.decisions import read_decisions
 from sinet.data.labelled import find_items
@@ -45,7 +45,7 @@ def test_forty_pictures_at_speed(forty: Path, new_page: Callable[..., Any], reco
             name = shown_name(page)
             assert pixel(page) == colour(index_of(name))
             seen.append(name)
-            page.keyboard.press(next(keys[verdict]))
+            strike(page, next(keys[verdict]))
         page.wait_for_selector(DONE)
         assert "24 are part of the set, 8 are left out and 8 undecided" in page.inner_text("#message")
         waits = page.evaluate("waits")
