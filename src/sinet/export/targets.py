@@ -131,7 +131,7 @@ TARGETS: dict[str, Target] = {
         "openvino",
         precisions=("float32", "float16"),
         refused={
-            "int8": "NNCF's file is larger than float32's (1.9 MB) and took a fifth longer on the x86 that we measured; "
+            "int8": "NNCF's file is larger than float32's (1.9 MB) and took a fifth longer on x86; "
             "use --precision float16, or --to litert"
         },
         beside=(".bin",),
