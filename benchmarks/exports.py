@@ -77,14 +77,13 @@ def check(
     listed, pictures = OUT / "checked.txt", options.root / "eg1800"
     names = (pictures / "val.txt").read_text(encoding="utf-8").split()[:: options.every]
     listed.write_text("\n".join(names) + "\n", encoding="utf-8")
-    (place / "out").mkdir()  # a folder that is there takes one file as well as several
     rows, well = [], True
     for words, fitting in orders(targets):
         chosen = [word for target in fitting for word in ("--to", target)]
         asked = [place / "bin" / "sinet", "export", *options.model, *chosen, *words.split(), "--overwrite", "--json"]
         calibrated = ["--calibrate", pictures, "--calibrate-list", pictures / "train.txt"]
         checked = ["--check", pictures, "--list", listed, "--runs", str(options.runs)]
-        done = run(*asked, "-o", place / "out", *calibrated, *checked)
+        done = run(*asked, "-o", f"{place}/out/", *calibrated, *checked)
         if not done.stdout:
             well = False
             continue

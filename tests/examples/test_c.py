@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from native.machines import find_qemu
 from sinet.media.image import load_image
 from sinet.native.network import Network
 from sinet.native.resize import preprocess
@@ -35,7 +36,7 @@ CROSS = "aarch64-linux-gnu-gcc"
 def compilers() -> dict[str, tuple[list[str], list[str]]]:
     """Name -> the compiler, and what runs its programs; of those that are here."""
     found = {name: ([name], []) for name in ("cc", "clang") if shutil.which(name)}
-    qemu = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    qemu = find_qemu()
     if qemu and shutil.which(CROSS):
         found[CROSS] = ([CROSS, "-static"], [qemu])
     return found
